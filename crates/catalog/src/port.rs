@@ -1,0 +1,157 @@
+//! What the catalog needs from an engine.
+
+use crate::video::{Metadata, Package, SourceFacts, Transform, VerdictFacts, Video};
+use async_trait::async_trait;
+use stdx::Fault;
+use vocab::{Bytes, FailureReason, Millis, Status, UploadId, UserId, VideoId};
+
+#[derive(Debug, thiserror::Error)]
+pub enum VideoStoreError {
+    #[error("no video {0}")]
+    NotFound(VideoId),
+    #[error("video {0} exists already")]
+    Exists(VideoId),
+    /// The condition did not hold: somebody else was faster, or the step is not legal.
+    #[error("video {id} is {actual:?} at revision {revision}")]
+    Stale { id: VideoId, actual: Status, revision: u64 },
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Facts written in the same step as a status change. `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    pub upload: Option<UploadId>,
+    pub raw_bytes: Option<Bytes>,
+    pub content_sha256: Option<String>,
+    pub source: Option<SourceFacts>,
+    pub verdict: Option<VerdictFacts>,
+    /// `Some(None)` clears it.
+    pub failure: Option<Option<FailureReason>>,
+    pub package: Option<Package>,
+    pub published_at: Option<Millis>,
+}
+
+/// A legal move of one video. Build with [`Advance::new`].
+#[derive(Debug, Clone)]
+pub struct Advance {
+    pub id: VideoId,
+    /// The move happens only from one of these.
+    pub from: Vec<Status>,
+    pub to: Status,
+    /// When given, only at this revision.
+    pub revision: Option<u64>,
+    pub at: Millis,
+    pub facts: Facts,
+}
+
+impl Advance {
+    pub fn new(id: VideoId, from: Status, to: Status, at: Millis) -> Self {
+        Self { id, from: vec![from], to, revision: None, at, facts: Facts::default() }
+    }
+    pub fn from_any(id: VideoId, from: &[Status], to: Status, at: Millis) -> Self {
+        Self { id, from: from.to_vec(), to, revision: None, at, facts: Facts::default() }
+    }
+    pub fn with(mut self, facts: Facts) -> Self {
+        self.facts = facts;
+        self
+    }
+}
+
+/// A page of videos, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct VideoPage {
+    pub videos: Vec<Video>,
+    /// Ask again with `before` = this for the next page.
+    pub next_before: Option<VideoId>,
+}
+
+/// The owner's edit; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Edit {
+    pub meta: Option<Metadata>,
+    /// Only while the video is `Reserved`.
+    pub transform: Option<Transform>,
+}
+
+/// The record of every video. Writes are conditional on one item; nothing spans two.
+#[async_trait]
+pub trait VideoStore: Send + Sync + 'static {
+    /// Writes a new record. `Exists` when the id is taken.
+    async fn insert(&self, video: Video) -> Result<(), VideoStoreError>;
+
+    async fn get(&self, id: VideoId) -> Result<Video, VideoStoreError>;
+
+    /// Records for ids in the order asked; unknown ids are left out. At most 200 ids.
+    async fn get_many(&self, ids: &[VideoId]) -> Result<Vec<Video>, VideoStoreError>;
+
+    /// Moves a video. Of racing callers exactly one succeeds; the others get `Stale`.
+    /// Refuses with `Stale` what [`Status::may_become`] forbids.
+    /// Reaching `Published` with visibility public puts the id in the index behind
+    /// [`VideoStore::list_public`] in the same step; leaving it takes the id out in the same step.
+    async fn advance(&self, step: Advance) -> Result<Video, VideoStoreError>;
+
+    /// Changes what the owner may change, conditional on `revision`.
+    async fn edit(&self, id: VideoId, revision: u64, edit: Edit) -> Result<Video, VideoStoreError>;
+
+    /// An owner's videos, newest first, removed and erased ones left out.
+    async fn list_by_owner(
+        &self,
+        owner: UserId,
+        before: Option<VideoId>,
+        limit: usize,
+    ) -> Result<VideoPage, VideoStoreError>;
+
+    /// Published public videos, newest publication first; `before` is a publication time, exclusive.
+    async fn list_public(
+        &self,
+        before: Option<(Millis, VideoId)>,
+        limit: usize,
+    ) -> Result<Vec<Video>, VideoStoreError>;
+
+    /// Videos standing in `status` since before `changed_before`, oldest first: the sweeper's question
+    /// and the review queue's.
+    async fn list_by_status(
+        &self,
+        status: Status,
+        changed_before: Millis,
+        limit: usize,
+    ) -> Result<Vec<Video>, VideoStoreError>;
+}
+
+/// A viewer's relation to videos: likes, saves, history. Seed §6 `UserLibrary`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shelf {
+    Likes,
+    Saves,
+    History,
+}
+
+#[async_trait]
+pub trait LibraryStore: Send + Sync + 'static {
+    /// Puts a video on a shelf. `true` when it was not there.
+    async fn put(&self, viewer: UserId, shelf: Shelf, video: VideoId, at: Millis) -> Result<bool, Fault>;
+    /// Takes it off. `true` when it was there.
+    async fn remove(&self, viewer: UserId, shelf: Shelf, video: VideoId) -> Result<bool, Fault>;
+    /// Newest first; `before` exclusive.
+    async fn list(
+        &self,
+        viewer: UserId,
+        shelf: Shelf,
+        before: Option<(Millis, VideoId)>,
+        limit: usize,
+    ) -> Result<Vec<(Millis, VideoId)>, Fault>;
+    /// Which of `videos` stand on the shelf.
+    async fn contains(&self, viewer: UserId, shelf: Shelf, videos: &[VideoId])
+    -> Result<Vec<VideoId>, Fault>;
+    /// Moves everything of a guest to the account it became. Idempotent.
+    async fn merge(&self, from: UserId, into: UserId) -> Result<(), Fault>;
+}
+
+/// Told about every change after it is durable. Best effort: `GET` tells the same truth.
+#[async_trait]
+pub trait StatusListener: Send + Sync + 'static {
+    async fn changed(&self, video: &Video);
+    /// Progress inside a step, 0–100.
+    async fn progressed(&self, video: VideoId, owner: UserId, status: Status, percent: u8);
+}

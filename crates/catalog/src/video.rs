@@ -1,0 +1,133 @@
+//! The record of a video and its parts.
+
+use serde::{Deserialize, Serialize};
+use vocab::{
+    Bytes, FailureReason, Kbps, Millis, PackageId, RenditionId, RungName, Status, UploadId, UserId, VideoId,
+    Visibility,
+};
+
+/// What the owner wants done to the picture and sound before publication.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transform {
+    /// Play from here; `None` = from the start.
+    pub trim_start_ms: Option<Millis>,
+    /// Play until here; `None` = to the end.
+    pub trim_end_ms: Option<Millis>,
+    /// Publish without sound.
+    pub mute: bool,
+    /// The cover is the frame at this time of the *published* video; `None` = chosen for the owner.
+    pub cover_at_ms: Option<Millis>,
+}
+
+/// What the owner says about a video. Validated by [`crate::metadata`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    pub title: String,
+    pub caption: String,
+    /// Lowercase, without `#`.
+    pub hashtags: Vec<String>,
+    pub visibility: Visibility,
+}
+
+/// Facts of the source, from the audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFacts {
+    pub duration_ms: Millis,
+    /// Display size, rotation applied.
+    pub width: u32,
+    pub height: u32,
+    pub fps_milli: u32,
+    pub has_audio: bool,
+    pub video_codec: String,
+    pub audio_codec: Option<String>,
+    pub size_bytes: Bytes,
+}
+
+/// One encoded rung: what a player must know to start without asking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenditionFacts {
+    pub id: RenditionId,
+    pub rung: RungName,
+    pub width: u32,
+    pub height: u32,
+    /// RFC 6381, e.g. `avc1.64001f,mp4a.40.2`.
+    pub codecs: String,
+    /// Measured peak of any segment.
+    pub peak_kbps: Kbps,
+    /// Measured average.
+    pub average_kbps: Kbps,
+    pub init_bytes: u32,
+    /// Bytes of segment 0 up to and including the first frame.
+    pub first_frame_bytes: u32,
+    pub segment_bytes: Vec<u32>,
+}
+
+/// One immutable package: a multivariant playlist over renditions, poster and sprite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    pub id: PackageId,
+    pub duration_ms: Millis,
+    pub width: u32,
+    pub height: u32,
+    pub fps_milli: u32,
+    pub has_audio: bool,
+    /// Start rung first.
+    pub renditions: Vec<RenditionFacts>,
+    /// The same for every rendition.
+    pub segment_ms: Vec<u32>,
+    /// A 4×3 BlurHash of the poster.
+    pub blurhash: Option<String>,
+    pub sprite: Option<SpriteFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpriteFacts {
+    pub tile_width: u16,
+    pub tile_height: u16,
+    pub columns: u8,
+    pub rows: u8,
+    pub tiles: u16,
+    pub cadence_ms: u32,
+}
+
+/// The verdict as the owner and the pipeline need it; details live in `moderation`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictFacts {
+    pub verdict: vocab::Verdict,
+    /// SHA-256 (hex) of the exact bytes judged; encoding other bytes is refused.
+    pub content_sha256: String,
+    pub decided_at: Millis,
+    /// `classifier`, `block_list` or `moderator`.
+    pub decided_by: String,
+    /// Stable code, e.g. `sexual_content`, `violence`, `blocked_content`, `other`.
+    pub reason_code: Option<String>,
+    /// What the owner reads.
+    pub reason: Option<String>,
+}
+
+/// A claim on the step a video is in: who works on it and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Video {
+    pub id: VideoId,
+    pub owner: UserId,
+    pub status: Status,
+    /// Grows by one with every change; the condition of every write.
+    pub revision: u64,
+    pub meta: Metadata,
+    pub transform: Transform,
+    pub upload: Option<UploadId>,
+    /// Declared, later measured, length of the raw object.
+    pub raw_bytes: Bytes,
+    pub content_sha256: Option<String>,
+    pub source: Option<SourceFacts>,
+    pub verdict: Option<VerdictFacts>,
+    pub failure: Option<FailureReason>,
+    pub package: Option<Package>,
+    /// 128-bit hex key of the unlisted link.
+    pub link_key: String,
+    pub created_at: Millis,
+    pub status_changed_at: Millis,
+    pub published_at: Option<Millis>,
+    /// Where `Removed` came from, so that an undo can return there.
+    pub removed_from: Option<Status>,
+}

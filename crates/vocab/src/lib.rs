@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+pub mod id;
+pub mod ladder;
+pub mod media_key;
+pub mod status;
+pub mod taxonomy;
+pub mod unit;
+pub mod verdict;
+pub mod view;
+
+pub use id::{DeviceId, IdParseError, JobId, PackageId, RenditionId, UploadId, UserId, VideoId};
+pub use ladder::{Rung, RungName};
+pub use media_key::{CacheClass, MediaKey, MediaKeyError};
+pub use status::{FailureReason, Status, Visibility};
+pub use unit::{Bytes, Kbps, Millis};
+pub use verdict::{Finding, Verdict};
