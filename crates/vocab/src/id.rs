@@ -97,7 +97,7 @@ macro_rules! id_type {
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
+                let text = <alloc::borrow::Cow<'de, str>>::deserialize(d)?;
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
@@ -142,6 +142,7 @@ timed_id!(JobId);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
     use proptest::prelude::*;
 
     #[test]

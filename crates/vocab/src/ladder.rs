@@ -36,6 +36,7 @@ pub const START_RUNG: RungName = RungName(360);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::vec::Vec;
 
     #[test]
     fn the_ladder_is_the_seeds_four_rungs() {

@@ -1,6 +1,9 @@
 //! One fact, one place: what every stored object is called, what it is, and how it is cached.
 
 use crate::id::{PackageId, RenditionId, UploadId, VideoId};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
@@ -273,6 +276,7 @@ fn segment_number(file: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::vec;
     use proptest::prelude::*;
 
     fn public_keys() -> Vec<MediaKey> {

@@ -1,5 +1,6 @@
 //! Where a video stands, why it failed, and who may see it.
 
+use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 /// The state machine of a video. Changed only through `catalog`'s `advance`.

@@ -1,5 +1,6 @@
 //! What moderation concluded.
 
+use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 /// The outcome of a judgement. There is no fourth value: what could not be judged escalates.
