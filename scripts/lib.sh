@@ -1,0 +1,31 @@
+# Shared by the scripts: stages with times, and the places things live.
+set -euo pipefail
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+CACHE_DIR="${CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/signal-video}"
+export CACHE_DIR
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$CACHE_DIR/target}"
+mkdir -p "$CACHE_DIR"
+
+say()  { printf '\033[1m==>\033[0m %s\n' "$*"; }
+fail() { printf '\033[31merror:\033[0m %s\n' "$*" >&2; exit 1; }
+
+STAGE_NAMES=(); STAGE_SECONDS=()
+# stage NAME COMMAND...: runs it, says how long it took, stops the script when it fails.
+stage() {
+  local name="$1" start end; shift
+  say "$name"
+  start=$(date +%s)
+  "$@" || fail "$name failed"
+  end=$(date +%s)
+  STAGE_NAMES+=("$name"); STAGE_SECONDS+=($((end - start)))
+}
+stages() {
+  local i total=0
+  for i in "${!STAGE_NAMES[@]}"; do
+    printf '    %-42s %4d s\n' "${STAGE_NAMES[$i]}" "${STAGE_SECONDS[$i]}"
+    total=$((total + STAGE_SECONDS[i]))
+  done
+  printf '    %-42s %4d s\n' "in all" "$total"
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# The one run command: install, build, start. Re-running is quick and keeps data.
+source "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+stage "tools" scripts/deps.sh run
+export QUIET_STAGES=1
+source_build() { scripts/build.sh; }
+stage "build" source_build
+say "ready to start"; stages
+exec "$CARGO_TARGET_DIR/release/signal" up "$@"
