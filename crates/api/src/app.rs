@@ -1,0 +1,131 @@
+//! The whole router: routes, and the layers every request passes.
+
+use crate::auth;
+use crate::ids::{ClientIp, RequestId, X_REQUEST_ID};
+use crate::limits::RouteClass;
+use crate::problem::{Problem, Slug};
+use crate::routes;
+use crate::state::ApiState;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, OriginalUri, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use http::{HeaderValue, header};
+use std::panic::AssertUnwindSafe;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa::openapi::OpenApi;
+
+/// The OpenAPI 3.1 document of this build.
+pub fn openapi_document() -> OpenApi {
+    crate::openapi::finish(routes::all().into_openapi())
+}
+
+/// The service of the main port.
+pub fn app(state: ApiState) -> Router {
+    let (api, _) = routes::all().split_for_parts();
+    let body_max = state.config.policy.body_bytes_max;
+    api.fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(body_max))
+        .layer(from_fn_with_state(state.clone(), admit))
+        .layer(cors(&state))
+        .layer(from_fn_with_state(state.clone(), outermost))
+        .with_state(state)
+}
+
+async fn nothing_here(OriginalUri(uri): OriginalUri) -> Problem {
+    let _ = uri;
+    Problem::not_found("There is nothing at this address.")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(Slug::MethodNotAllowed, "This address does not know this method. See the Allow header.")
+}
+
+/// Verifies the token once, counts the request against its limits, bounds its time.
+async fn admit(State(state): State<ApiState>, mut req: Request, next: Next) -> Response {
+    let verified = auth::verify(req.headers(), state.tokens.as_ref()).await;
+    let user = verified.0.as_ref().ok().and_then(|c| c.as_ref()).map(|c| c.user);
+    let class = RouteClass::of(req.method(), req.uri().path());
+    let ip = ClientIp::of(req.extensions(), req.headers(), state.config.trust_forwarded_for);
+    if let Err(problem) = state.limiter.admit(class, user, ip.0, state.clock.now()) {
+        return problem.into_response();
+    }
+    req.extensions_mut().insert(verified);
+    let Ok(_permit) = state.in_flight.try_acquire() else {
+        return Problem::new(Slug::Overloaded, "Too many requests at once. Try again in a moment.")
+            .into_response();
+    };
+    let wait = state.config.policy.request_timeout.to_duration();
+    match tokio::time::timeout(wait, next.run(req)).await {
+        Ok(reply) => reply,
+        Err(_) => Problem::new(Slug::Overloaded, "This took too long. Try again in a moment.")
+            .because("the handler ran into its time limit")
+            .into_response(),
+    }
+}
+
+/// Names the request, survives a panic, renders problems with the name, adds what every answer carries.
+async fn outermost(State(state): State<ApiState>, mut req: Request, next: Next) -> Response {
+    let id = RequestId::of(req.headers(), || state.entropy.u128());
+    req.extensions_mut().insert(id.clone());
+    let (method, path) = (req.method().clone(), req.uri().path().to_owned());
+    let mut reply = match AssertUnwindSafe(next.run(req)).catch_unwind().await {
+        Ok(reply) => reply,
+        Err(panic) => Problem::internal(panic_text(panic.as_ref())).into_response(),
+    };
+    if let Some(problem) = reply.extensions_mut().remove::<Problem>() {
+        log_problem(&problem, &id, &method, &path);
+        let kept = reply;
+        reply = problem.render(Some(id.as_str()));
+        for (name, value) in kept.headers() {
+            if !reply.headers().contains_key(name) && name != header::CONTENT_LENGTH {
+                reply.headers_mut().append(name.clone(), value.clone());
+            }
+        }
+    }
+    let headers = reply.headers_mut();
+    headers.insert(X_REQUEST_ID, id.0);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    reply
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panicked: {}", text.as_deref().unwrap_or("without a text"))
+}
+
+fn log_problem(problem: &Problem, id: &RequestId, method: &http::Method, path: &str) {
+    let (status, slug) = (problem.status().as_u16(), problem.slug().word());
+    let cause = problem.cause().unwrap_or_default();
+    let request = id.as_str();
+    if problem.status().is_server_error() {
+        tracing::error!(request, %method, path, status, slug, cause, "request failed");
+    } else {
+        tracing::debug!(request, %method, path, status, slug, cause, "request refused");
+    }
+}
+
+fn cors(state: &ApiState) -> CorsLayer {
+    use http::Method;
+    let origins: Vec<HeaderValue> =
+        state.config.allowed_origins.iter().filter_map(|o| HeaderValue::from_str(o).ok()).collect();
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            X_REQUEST_ID,
+            http::HeaderName::from_static("idempotency-key"),
+        ])
+        .expose_headers([X_REQUEST_ID, header::RETRY_AFTER])
+        .max_age(std::time::Duration::from_secs(600))
+}

@@ -1,0 +1,35 @@
+//! What the root decides about the entrance.
+
+use crate::policy::ApiPolicy;
+
+#[derive(Debug, Clone)]
+pub struct ApiConfig {
+    /// Where people reach this server, e.g. `http://localhost:8080`; no slash at the end.
+    pub public_url: String,
+    /// Where clients send upload parts, e.g. `http://localhost:8081`.
+    pub s3_url: Option<String>,
+    /// Other origins whose pages may call the API and open sockets. Own pages always may.
+    pub allowed_origins: Vec<String>,
+    /// Whether `X-Forwarded-For` is written by a proxy of ours.
+    pub trust_forwarded_for: bool,
+    pub demo_enabled: bool,
+    /// `classifier` or `people`: who judges uploads first.
+    pub moderation_mode: String,
+    pub version: String,
+    pub policy: ApiPolicy,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            public_url: "http://localhost:8080".into(),
+            s3_url: Some("http://localhost:8081".into()),
+            allowed_origins: Vec::new(),
+            trust_forwarded_for: false,
+            demo_enabled: false,
+            moderation_mode: "people".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            policy: ApiPolicy::default(),
+        }
+    }
+}
