@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod crash;
 pub mod entropy;
 pub mod fault;
 
