@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# The one test command. Installs what it needs, then: house rules, format, lints, Rust tests (unit,
+# conformance, media, crash), the web client, and the whole product in a real browser.
+source "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+
+python_tools() {
+  local venv="$CACHE_DIR/venv"
+  [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+  "$venv/bin/python" -c 'import boto3' 2>/dev/null \
+    || "$venv/bin/pip" install --quiet --disable-pip-version-check boto3
+}
+web_packages() {
+  ( cd clients/web && { [ -d node_modules ] && [ node_modules/.package-lock.json -nt package-lock.json ] \
+    || npm ci --no-audit --no-fund --loglevel=error; } )
+}
+web_checks() { ( cd clients/web && npm run --silent check && npm test --silent && npm run --silent build && npm run --silent size ); }
+format()     { cargo fmt --all --check; }
+lints()      { cargo clippy --quiet --workspace --all-targets --locked -- -D warnings; }
+compile()    { cargo test --workspace --locked --no-run --quiet; }
+rust_tests() { cargo test --workspace --locked --no-fail-fast --quiet; }
+browser()    { cargo build --quiet -p signal --locked && node tests/e2e/walk.mjs; }
+
+export PATH="$CACHE_DIR/venv/bin:$PATH"
+stage "tools" scripts/deps.sh test
+stage "python clients (boto3)" python_tools
+stage "web packages" web_packages
+stage "web client: types, unit tests, build, size" web_checks
+stage "format" format
+stage "lints" lints
+stage "compile tests" compile
+stage "rust tests" rust_tests
+stage "browser: the whole product" browser
+stages
+echo "all stages: ${#STAGE_NAMES[@]} passed, 0 failed"
