@@ -1,1 +1,40 @@
 #![doc = include_str!("../README.md")]
+
+pub mod account;
+pub mod argon;
+pub mod attempts;
+pub mod claims;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod entry;
+pub mod issuer;
+pub mod keys;
+pub mod memory;
+pub mod people;
+pub mod policy;
+pub mod port;
+pub mod refresh;
+pub mod renewal;
+pub mod revoked;
+pub mod rotation;
+pub mod session;
+pub mod text;
+pub mod verifier;
+
+pub use account::{Caller, Profile, Role, UnknownRole, User};
+pub use argon::ArgonHasher;
+pub use entry::{Credentials, Registration};
+pub use issuer::{Grant, IssueError, Issuer, IssuerDeps};
+pub use keys::StoredKey;
+pub use memory::{MemoryAccountStore, MemoryKeyStore, MemorySessionStore};
+pub use people::ProfileEdit;
+pub use policy::{HashPolicy, IdentityPolicy, VerifierPolicy};
+pub use port::{
+    AccountStore, AccountStoreError, GuestMerge, KeySource, KeyStore, KeyStoreError, NothingToMerge,
+    OperatorCode, Origin, PasswordHasher, SessionStore, SessionStoreError, UserFilter,
+};
+pub use revoked::RevokedSessions;
+pub use rotation::Occasion;
+pub use session::{Device, Ended, Rotation, Session, SessionId};
+pub use text::BadField;
+pub use verifier::{TokenError, Verifier};

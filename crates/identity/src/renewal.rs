@@ -1,0 +1,124 @@
+//! Staying in and going out: refresh, sign-out, devices.
+
+use crate::account::Caller;
+use crate::issuer::{Grant, IssueError, Issuer};
+use crate::port::SessionStoreError;
+use crate::refresh::{self, Answer, RefreshToken};
+use crate::session::{Device, Ended, Rotation, Session};
+use vocab::{DeviceId, Millis};
+
+/// Races between refreshes of one token that are looked at again.
+const TRIES: usize = 4;
+
+/// Ended and expired sessions are kept this long, so that lists and logs can explain them.
+const KEEP_ENDED: Millis = Millis(24 * 3_600_000);
+
+impl Issuer {
+    /// Spends a refresh token for the next pair. A spent one ends the family, except that within
+    /// `rotation_grace` of its rotation the same device gets the same successor again (the reply
+    /// was lost, or two tabs refreshed at once): there is never more than one live token.
+    pub async fn refresh(&self, token: &str, device: Option<DeviceId>) -> Result<Grant, IssueError> {
+        let token = RefreshToken::parse(token).ok_or(IssueError::Refused)?;
+        for _ in 0..TRIES {
+            let session = self.deps.sessions.get(token.session).await?;
+            let outcome = match refresh::judge(&session, &token, device, self.now(), &self.policy) {
+                Answer::Refuse => return Err(IssueError::Refused),
+                Answer::Reused => {
+                    tracing::warn!(session = %session.id, user = %session.user, "identity.refresh.reused");
+                    self.end(session.id, Ended::Reused).await?;
+                    return Err(IssueError::Reused);
+                }
+                Answer::Rotate => self.rotate(&session, &token).await,
+                Answer::Repeat => self.repeat(&session, &token).await,
+            };
+            match outcome {
+                Err(SessionStoreError::Stale { .. }) => continue,
+                Err(e) => return Err(e.into()),
+                Ok((session, next)) => return self.renew(session, next).await,
+            }
+        }
+        Err(IssueError::Conflict)
+    }
+
+    async fn rotate(
+        &self,
+        session: &Session,
+        token: &RefreshToken,
+    ) -> Result<(Session, RefreshToken), SessionStoreError> {
+        let (now, nonce) = (self.now(), self.random());
+        let secret = refresh::successor(&token.secret, &nonce);
+        let to = Rotation {
+            from_generation: token.generation,
+            secret_hash: refresh::hash(&secret),
+            nonce,
+            at: now,
+            expires_at: Millis(now.0 + self.policy.refresh_ttl.0),
+        };
+        let rotated = self.deps.sessions.rotate(session.id, to).await?;
+        let next = RefreshToken::mint(rotated.id, rotated.generation, secret, &rotated.mark_key);
+        Ok((rotated, next))
+    }
+
+    async fn repeat(
+        &self,
+        session: &Session,
+        token: &RefreshToken,
+    ) -> Result<(Session, RefreshToken), SessionStoreError> {
+        let max = self.policy.rotation_retries_max;
+        let counted = self.deps.sessions.count_retry(session.id, session.generation, max).await?;
+        let secret = refresh::successor(&token.secret, &counted.nonce);
+        let next = RefreshToken::mint(counted.id, counted.generation, secret, &counted.mark_key);
+        Ok((counted, next))
+    }
+
+    async fn renew(&self, session: Session, next: RefreshToken) -> Result<Grant, IssueError> {
+        self.knock("refresh", &[&session.id.to_string()], self.policy.attempts.refresh_session)?;
+        let user = self.deps.accounts.get(session.user).await?;
+        if user.merged_into.is_some() {
+            self.end(session.id, Ended::Replaced).await?;
+            return Err(IssueError::Refused);
+        }
+        self.grant(user, &session, &next).await
+    }
+
+    /// Ends the caller's session. Twice is once.
+    pub async fn sign_out(&self, caller: &Caller) -> Result<(), IssueError> {
+        self.end(caller.session, Ended::SignedOut).await
+    }
+
+    /// Where the caller is signed in, last seen first.
+    pub async fn devices(&self, caller: &Caller) -> Result<Vec<Device>, IssueError> {
+        let mut devices: Vec<Device> = Vec::new();
+        for session in self.deps.sessions.list(caller.user, self.now()).await? {
+            if devices.iter().any(|d| d.device == session.device) {
+                continue;
+            }
+            devices.push(Device {
+                device: session.device,
+                name: session.device_name,
+                current: session.device == caller.device,
+                created_at: session.created_at,
+                seen_at: session.seen_at,
+            });
+        }
+        Ok(devices)
+    }
+
+    /// Ends the caller's sessions on one device.
+    pub async fn revoke(&self, caller: &Caller, device: DeviceId) -> Result<(), IssueError> {
+        let sessions = self.deps.sessions.list(caller.user, self.now()).await?;
+        let mut found = false;
+        for session in sessions.iter().filter(|s| s.device == device) {
+            found = true;
+            self.end(session.id, Ended::Revoked).await?;
+        }
+        if found { Ok(()) } else { Err(IssueError::NoDevice) }
+    }
+
+    /// Forgets what is long over; the number of sessions forgotten. For a periodic job.
+    pub async fn housekeep(&self) -> Result<usize, IssueError> {
+        let now = self.now();
+        self.deps.keys.purge(now).await?;
+        Ok(self.deps.sessions.purge(Millis(now.0 - KEEP_ENDED.0), 1_000).await?)
+    }
+}
