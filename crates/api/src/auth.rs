@@ -2,77 +2,53 @@
 
 use crate::problem::{Problem, Slug};
 use crate::state::ApiState;
-use async_trait::async_trait;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
+pub use identity::{Caller, Role};
+use identity::{TokenError, Verifier};
 use std::sync::Arc;
-use vocab::{DeviceId, UserId};
-
-/// What a caller may do beyond watching and uploading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    Viewer,
-    Moderator,
-    Operator,
-}
-
-/// A verified caller.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    pub user: UserId,
-    pub guest: bool,
-    pub roles: Vec<Role>,
-    pub device: DeviceId,
-    pub session: String,
-}
-
-/// Why a token does not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    Expired,
-    Invalid,
-}
-
-/// Verifies access tokens.
-#[async_trait]
-pub trait Tokens: Send + Sync + 'static {
-    async fn verify(&self, access_token: &str) -> Result<Caller, Refusal>;
-}
+use vocab::UserId;
 
 /// The verdict on the request's token, left in its extensions by the middleware.
 #[derive(Debug, Clone)]
-pub(crate) struct Verified(pub Result<Option<Arc<Caller>>, Refusal>);
+pub(crate) struct Verified(pub Result<Option<Arc<Caller>>, Problem>);
 
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, TokenError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let text = value.to_str().map_err(|_| Refusal::Invalid)?;
-    let (scheme, token) = text.split_once(' ').ok_or(Refusal::Invalid)?;
-    if !scheme.eq_ignore_ascii_case("bearer") || token.len() > 8192 {
-        return Err(Refusal::Invalid);
+    let text = value.to_str().map_err(|_| TokenError::Invalid("header"))?;
+    let (scheme, token) = text.split_once(' ').ok_or(TokenError::Invalid("scheme"))?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(TokenError::Invalid("scheme"));
     }
     Ok(Some(token.trim()))
 }
 
-pub(crate) async fn verify(headers: &HeaderMap, tokens: &dyn Tokens) -> Verified {
+pub(crate) async fn verify(headers: &HeaderMap, verifier: &Verifier) -> Verified {
     let outcome = match bearer(headers) {
         Ok(None) => Ok(None),
-        Ok(Some(token)) => tokens.verify(token).await.map(|c| Some(Arc::new(c))),
+        Ok(Some(token)) => verifier.verify(token).await.map(|c| Some(Arc::new(c))),
         Err(refusal) => Err(refusal),
     };
-    Verified(outcome)
+    Verified(outcome.map_err(Problem::from))
 }
 
-fn refused(refusal: Refusal) -> Problem {
-    match refusal {
-        Refusal::Expired => Problem::new(Slug::TokenExpired, "Refresh the session and try again."),
-        Refusal::Invalid => Problem::unauthorized("The access token is not valid here."),
+impl From<TokenError> for Problem {
+    fn from(e: TokenError) -> Self {
+        match e {
+            TokenError::Expired => Self::new(Slug::TokenExpired, "Refresh the session and try again."),
+            TokenError::Invalid(why) => {
+                Self::unauthorized("The access token is not valid here.").because(why)
+            }
+            TokenError::Ended => Self::unauthorized("This session has ended. Sign in again."),
+            TokenError::Fault(fault) => fault.into(),
+        }
     }
 }
 
 fn known(parts: &Parts) -> Result<Option<Arc<Caller>>, Problem> {
     match parts.extensions.get::<Verified>() {
-        Some(Verified(outcome)) => outcome.clone().map_err(refused),
+        Some(Verified(outcome)) => outcome.clone(),
         None => Err(Problem::internal("a route outside the authentication middleware asks who calls")),
     }
 }
@@ -83,12 +59,9 @@ fn somebody(parts: &Parts) -> Result<Caller, Problem> {
     Ok(Arc::unwrap_or_clone(caller))
 }
 
-fn with_role(parts: &Parts, role: Role, name: &str) -> Result<Caller, Problem> {
+fn allowed(parts: &Parts, may: fn(&Caller) -> bool, name: &str) -> Result<Caller, Problem> {
     let caller = somebody(parts)?;
-    if caller.roles.contains(&role) {
-        return Ok(caller);
-    }
-    Err(Problem::forbidden(format!("This is for {name}s.")))
+    if may(&caller) { Ok(caller) } else { Err(Problem::forbidden(format!("This is for {name}s."))) }
 }
 
 impl FromRequestParts<ApiState> for Caller {
@@ -115,14 +88,14 @@ impl FromRequestParts<ApiState> for MaybeCaller {
     }
 }
 
-/// A caller with the moderator's role.
+/// A caller who may judge: moderators, and operators too.
 #[derive(Debug, Clone)]
 pub struct Moderator(pub Caller);
 
 impl FromRequestParts<ApiState> for Moderator {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, Problem> {
-        with_role(parts, Role::Moderator, "moderator").map(Self)
+        allowed(parts, Caller::is_moderator, "moderator").map(Self)
     }
 }
 
@@ -133,6 +106,6 @@ pub struct Operator(pub Caller);
 impl FromRequestParts<ApiState> for Operator {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, Problem> {
-        with_role(parts, Role::Operator, "operator").map(Self)
+        allowed(parts, Caller::is_operator, "operator").map(Self)
     }
 }

@@ -1,10 +1,10 @@
 //! Everything a handler may use.
 
-use crate::auth::Tokens;
 use crate::config::ApiConfig;
 use crate::limits::RateLimiter;
 use async_trait::async_trait;
 use catalog::{LibraryStore, VideoStore};
+use identity::{Issuer, Verifier};
 use std::ops::Deref;
 use std::sync::Arc;
 use stdx::{Clock, Entropy};
@@ -16,7 +16,8 @@ pub struct Deps {
     pub config: ApiConfig,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    pub tokens: Arc<dyn Tokens>,
+    pub issuer: Arc<Issuer>,
+    pub verifier: Arc<Verifier>,
     pub videos: Arc<dyn VideoStore>,
     pub library: Arc<dyn LibraryStore>,
     pub jobs: Arc<dyn JobStore>,
