@@ -1,11 +1,32 @@
 #![doc = include_str!("../README.md")]
 
+pub mod announcing;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod ids;
+pub mod jobs;
+pub mod memory;
+pub mod metadata;
+pub mod moves;
+pub mod owners;
+pub mod policy;
 pub mod port;
+pub mod reach;
+pub mod sweep;
 pub mod video;
+pub mod visibility;
+pub mod words;
 
+pub use announcing::{Announcing, Listeners};
+pub use memory::{MemoryLibraryStore, MemoryVideoStore};
+pub use metadata::{FieldError, InvalidFields};
+pub use owners::{Change, OwnerError, Owners, OwnersDeps};
+pub use policy::CatalogPolicy;
 pub use port::{
     Advance, Edit, Facts, LibraryStore, Shelf, StatusListener, VideoPage, VideoStore, VideoStoreError,
 };
+pub use reach::VideoStoreExt;
 pub use video::{
-    Metadata, Package, RenditionFacts, SourceFacts, SpriteFacts, Transform, VerdictFacts, Video,
+    Appeal, Metadata, Package, RenditionFacts, SourceFacts, SpriteFacts, Transform, VerdictFacts, Video,
 };
+pub use visibility::{Sight, Viewer, visible};

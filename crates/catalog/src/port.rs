@@ -1,6 +1,6 @@
 //! What the catalog needs from an engine.
 
-use crate::video::{Metadata, Package, SourceFacts, Transform, VerdictFacts, Video};
+use crate::video::{Appeal, Metadata, Package, SourceFacts, Transform, VerdictFacts, Video};
 use async_trait::async_trait;
 use stdx::Fault;
 use vocab::{Bytes, FailureReason, Millis, Status, UploadId, UserId, VideoId};
@@ -29,7 +29,9 @@ pub struct Facts {
     /// `Some(None)` clears it.
     pub failure: Option<Option<FailureReason>>,
     pub package: Option<Package>,
+    /// Where it is not given, the first arrival at `Published` writes the time of the move.
     pub published_at: Option<Millis>,
+    pub appeal: Option<Appeal>,
 }
 
 /// A legal move of one video. Build with [`Advance::new`].
@@ -77,7 +79,7 @@ pub struct Edit {
 /// The record of every video. Writes are conditional on one item; nothing spans two.
 #[async_trait]
 pub trait VideoStore: Send + Sync + 'static {
-    /// Writes a new record. `Exists` when the id is taken.
+    /// Writes a new record as it is. `Exists` when the id is taken.
     async fn insert(&self, video: Video) -> Result<(), VideoStoreError>;
 
     async fn get(&self, id: VideoId) -> Result<Video, VideoStoreError>;
@@ -86,12 +88,14 @@ pub trait VideoStore: Send + Sync + 'static {
     async fn get_many(&self, ids: &[VideoId]) -> Result<Vec<Video>, VideoStoreError>;
 
     /// Moves a video. Of racing callers exactly one succeeds; the others get `Stale`.
-    /// Refuses with `Stale` what [`Status::may_become`] forbids.
+    /// Refuses with `Stale` what [`crate::moves::may_move`] forbids: everything but
+    /// [`Status::may_become`] and the undo of a removal, back to where it came from.
     /// Reaching `Published` with visibility public puts the id in the index behind
     /// [`VideoStore::list_public`] in the same step; leaving it takes the id out in the same step.
     async fn advance(&self, step: Advance) -> Result<Video, VideoStoreError>;
 
-    /// Changes what the owner may change, conditional on `revision`.
+    /// Changes what the owner may change, conditional on `revision`. `Stale` for a removed video, and
+    /// for a transform once the upload ended.
     async fn edit(&self, id: VideoId, revision: u64, edit: Edit) -> Result<Video, VideoStoreError>;
 
     /// An owner's videos, newest first, removed and erased ones left out.
@@ -120,16 +124,38 @@ pub trait VideoStore: Send + Sync + 'static {
 }
 
 /// A viewer's relation to videos: likes, saves, history. Seed §6 `UserLibrary`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shelf {
     Likes,
     Saves,
     History,
 }
 
+impl Shelf {
+    pub const ALL: [Shelf; 3] = [Self::Likes, Self::Saves, Self::History];
+
+    /// The stable word of this shelf in rows.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Likes => "likes",
+            Self::Saves => "saves",
+            Self::History => "history",
+        }
+    }
+
+    /// Which of two times of the same video counts.
+    pub fn kept(self, a: Millis, b: Millis) -> Millis {
+        match self {
+            Self::Likes | Self::Saves => a.min(b),
+            Self::History => a.max(b),
+        }
+    }
+}
+
 #[async_trait]
 pub trait LibraryStore: Send + Sync + 'static {
-    /// Puts a video on a shelf. `true` when it was not there.
+    /// Puts a video on a shelf. `true` when it was not there. Where it was, likes and saves keep
+    /// their first time, history takes the newest.
     async fn put(&self, viewer: UserId, shelf: Shelf, video: VideoId, at: Millis) -> Result<bool, Fault>;
     /// Takes it off. `true` when it was there.
     async fn remove(&self, viewer: UserId, shelf: Shelf, video: VideoId) -> Result<bool, Fault>;
@@ -141,10 +167,13 @@ pub trait LibraryStore: Send + Sync + 'static {
         before: Option<(Millis, VideoId)>,
         limit: usize,
     ) -> Result<Vec<(Millis, VideoId)>, Fault>;
-    /// Which of `videos` stand on the shelf.
+    /// How many videos stand on the shelf.
+    async fn count(&self, viewer: UserId, shelf: Shelf) -> Result<u64, Fault>;
+    /// Which of `videos` stand on the shelf, in the order asked.
     async fn contains(&self, viewer: UserId, shelf: Shelf, videos: &[VideoId])
     -> Result<Vec<VideoId>, Fault>;
-    /// Moves everything of a guest to the account it became. Idempotent.
+    /// Moves everything of a guest to the account it became. Idempotent. What stands on both
+    /// shelves keeps the time that [`LibraryStore::put`] would have kept.
     async fn merge(&self, from: UserId, into: UserId) -> Result<(), Fault>;
 }
 
@@ -154,4 +183,47 @@ pub trait StatusListener: Send + Sync + 'static {
     async fn changed(&self, video: &Video);
     /// Progress inside a step, 0–100.
     async fn progressed(&self, video: VideoId, owner: UserId, status: Status, percent: u8);
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: VideoStore + ?Sized> VideoStore for std::sync::Arc<S> {
+    async fn insert(&self, video: Video) -> Result<(), VideoStoreError> {
+        (**self).insert(video).await
+    }
+    async fn get(&self, id: VideoId) -> Result<Video, VideoStoreError> {
+        (**self).get(id).await
+    }
+    async fn get_many(&self, ids: &[VideoId]) -> Result<Vec<Video>, VideoStoreError> {
+        (**self).get_many(ids).await
+    }
+    async fn advance(&self, step: Advance) -> Result<Video, VideoStoreError> {
+        (**self).advance(step).await
+    }
+    async fn edit(&self, id: VideoId, revision: u64, edit: Edit) -> Result<Video, VideoStoreError> {
+        (**self).edit(id, revision, edit).await
+    }
+    async fn list_by_owner(
+        &self,
+        owner: UserId,
+        before: Option<VideoId>,
+        limit: usize,
+    ) -> Result<VideoPage, VideoStoreError> {
+        (**self).list_by_owner(owner, before, limit).await
+    }
+    async fn list_public(
+        &self,
+        before: Option<(Millis, VideoId)>,
+        limit: usize,
+    ) -> Result<Vec<Video>, VideoStoreError> {
+        (**self).list_public(before, limit).await
+    }
+    async fn list_by_status(
+        &self,
+        status: Status,
+        changed_before: Millis,
+        limit: usize,
+    ) -> Result<Vec<Video>, VideoStoreError> {
+        (**self).list_by_status(status, changed_before, limit).await
+    }
 }

@@ -105,7 +105,14 @@ pub struct VerdictFacts {
     pub reason: Option<String>,
 }
 
-/// A claim on the step a video is in: who works on it and until when.
+/// The owner's one request for another look at a rejected video.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appeal {
+    pub at: Millis,
+    pub message: String,
+}
+
+/// Everything the catalog knows of one video.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Video {
     pub id: VideoId,
@@ -130,4 +137,44 @@ pub struct Video {
     pub published_at: Option<Millis>,
     /// Where `Removed` came from, so that an undo can return there.
     pub removed_from: Option<Status>,
+    /// Set once and kept: an owner may appeal one time.
+    #[serde(default)]
+    pub appeal: Option<Appeal>,
+}
+
+impl Video {
+    /// A video as it begins: reserved, nothing uploaded. The other fields are public; fill in what is known.
+    pub fn reserved(id: VideoId, owner: UserId, link_key: String, at: Millis) -> Self {
+        Self {
+            id,
+            owner,
+            status: Status::Reserved,
+            revision: 0,
+            meta: Metadata::default(),
+            transform: Transform::default(),
+            upload: None,
+            raw_bytes: Bytes(0),
+            content_sha256: None,
+            source: None,
+            verdict: None,
+            failure: None,
+            package: None,
+            link_key,
+            created_at: at,
+            status_changed_at: at,
+            published_at: None,
+            removed_from: None,
+            appeal: None,
+        }
+    }
+
+    /// Whether feeds and public lists may name it: published, and meant for everybody.
+    pub fn is_listed(&self) -> bool {
+        self.status == Status::Published && self.meta.visibility == Visibility::Public
+    }
+
+    /// Whether its owner deleted it, or it is gone for good.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.status, Status::Removed | Status::Erased)
+    }
 }

@@ -15,6 +15,9 @@ pub enum JobStoreError {
     /// The job is not in a state in which this can be done.
     #[error("job {id} is {state:?}")]
     WrongState { id: JobId, state: JobState },
+    /// A replay would make a second live job of the same kind and key.
+    #[error("job {id} was followed by job {live}, which is live")]
+    Superseded { id: JobId, live: JobId },
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -33,6 +36,10 @@ pub enum Ending {
         error: String,
     },
     Cancelled,
+    /// Given back unfinished through no fault of the job: the attempt does not count.
+    Released {
+        run_at: Millis,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -46,6 +53,7 @@ pub struct Claim {
 #[derive(Debug, Clone, Default)]
 pub struct JobFilter {
     pub kind: Option<String>,
+    pub key: Option<String>,
     pub state: Option<JobState>,
     pub before: Option<JobId>,
     pub limit: usize,
@@ -56,13 +64,35 @@ pub struct Heartbeat {
     pub cancel_requested: bool,
 }
 
+/// What stands in the queue of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    pub kind: String,
+    pub ready: u64,
+    pub running: u64,
+    pub dead: u64,
+    /// The smallest `run_at` among `Ready` jobs; in the past when the queue lags.
+    pub oldest_run_at: Option<Millis>,
+}
+
+/// Which ended jobs are forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prune {
+    /// `Done` and `Cancelled` ones that finished before this.
+    pub ended_before: Millis,
+    /// `Dead` ones that finished before this.
+    pub dead_before: Millis,
+    pub limit: usize,
+}
+
 /// Durable jobs, at least once. Conditions on one item only.
 #[async_trait]
 pub trait JobStore: Send + Sync + 'static {
     /// Adds a job, or returns the live one (`Ready`, `Running`) of the same `(kind, key)` unchanged.
     async fn enqueue(&self, id: JobId, job: NewJob, now: Millis) -> Result<Job, JobStoreError>;
     /// Takes due `Ready` jobs and `Running` ones whose lease has expired, oldest `run_at` first.
-    /// Each claim raises `attempt` and `fence`. A job whose attempts are used up becomes `Dead` instead.
+    /// Each claim raises `attempt` and `fence`. An expired job whose attempts are used up becomes `Dead`
+    /// instead, one that was asked to stop `Cancelled`; neither takes a place of `limit`.
     async fn claim(&self, claim: Claim) -> Result<Vec<Job>, JobStoreError>;
     /// Extends the lease and records progress; `Fenced` when the job is no longer the caller's.
     async fn heartbeat(
@@ -78,7 +108,12 @@ pub trait JobStore: Send + Sync + 'static {
     /// Newest first.
     async fn list(&self, filter: JobFilter) -> Result<Vec<Job>, JobStoreError>;
     /// `Dead` → `Ready` with a fresh set of attempts (`replay`), or asks a live job to stop (`cancel`).
+    /// A `Ready` job is cancelled at once, a `Running` one is told at its next heartbeat.
     async fn steer(&self, id: JobId, order: Order, now: Millis) -> Result<Job, JobStoreError>;
+    /// The queues, by kind in alphabetical order; kinds without a live or dead job are left out.
+    async fn tally(&self) -> Result<Vec<Tally>, JobStoreError>;
+    /// Forgets old ended jobs and says how many. Live jobs are never touched.
+    async fn prune(&self, prune: Prune) -> Result<usize, JobStoreError>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

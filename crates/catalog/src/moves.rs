@@ -1,0 +1,135 @@
+//! The rules of a video's life as functions of values: every engine applies these, so that
+//! none can have rules of its own.
+
+use crate::port::{Advance, Edit, Facts, VideoStoreError};
+use crate::video::{Metadata, Transform, Video};
+use vocab::{Bytes, Status};
+
+/// Whether `video` may go to `to`: the state machine, and the undo of a removal.
+pub fn may_move(video: &Video, to: Status) -> bool {
+    video.status.may_become(to) || (video.status == Status::Removed && video.removed_from == Some(to))
+}
+
+fn stale(video: &Video) -> VideoStoreError {
+    VideoStoreError::Stale { id: video.id, actual: video.status, revision: video.revision }
+}
+
+/// The record after a move, or `Stale`.
+pub fn advanced(video: &Video, step: &Advance) -> Result<Video, VideoStoreError> {
+    let expected = step.from.contains(&video.status) && step.revision.is_none_or(|r| r == video.revision);
+    if !expected || !may_move(video, step.to) {
+        return Err(stale(video));
+    }
+    if step.to == Status::Erased {
+        return Ok(tombstone(video, step));
+    }
+    let mut next = video.clone();
+    learn(&mut next, step.facts.clone());
+    next.removed_from = (step.to == Status::Removed).then_some(video.status);
+    next.status = step.to;
+    next.revision += 1;
+    next.status_changed_at = step.at;
+    if step.to == Status::Published && next.published_at.is_none() {
+        next.published_at = Some(step.at);
+    }
+    Ok(next)
+}
+
+/// The record after an edit by its owner, or `Stale`.
+pub fn edited(video: &Video, revision: u64, edit: &Edit) -> Result<Video, VideoStoreError> {
+    let too_late = edit.transform.is_some() && video.status != Status::Reserved;
+    if video.revision != revision || video.is_gone() || too_late {
+        return Err(stale(video));
+    }
+    let mut next = video.clone();
+    if let Some(meta) = &edit.meta {
+        next.meta = meta.clone();
+    }
+    if let Some(transform) = &edit.transform {
+        next.transform = transform.clone();
+    }
+    next.revision += 1;
+    Ok(next)
+}
+
+fn learn(video: &mut Video, facts: Facts) {
+    let Facts { upload, raw_bytes, content_sha256, source, verdict, failure, package, published_at, appeal } =
+        facts;
+    video.upload = upload.or(video.upload);
+    video.raw_bytes = raw_bytes.unwrap_or(video.raw_bytes);
+    video.content_sha256 = content_sha256.or(video.content_sha256.take());
+    video.source = source.or(video.source.take());
+    video.verdict = verdict.or(video.verdict.take());
+    video.package = package.or(video.package.take());
+    video.published_at = published_at.or(video.published_at);
+    video.appeal = appeal.or(video.appeal.take());
+    if let Some(failure) = failure {
+        video.failure = failure;
+    }
+}
+
+/// What stays of an erased video: that it was, whose it was, and who could have seen it,
+/// so that an old link is answered with "gone". Nothing its owner wrote or sent.
+fn tombstone(video: &Video, step: &Advance) -> Video {
+    Video {
+        status: Status::Erased,
+        revision: video.revision + 1,
+        status_changed_at: step.at,
+        meta: Metadata { visibility: video.meta.visibility, ..Metadata::default() },
+        transform: Transform::default(),
+        upload: None,
+        raw_bytes: Bytes(0),
+        content_sha256: None,
+        source: None,
+        verdict: None,
+        failure: None,
+        package: None,
+        appeal: None,
+        ..video.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocab::{Millis, UserId, VideoId};
+
+    fn video() -> Video {
+        Video::reserved(VideoId(7), UserId(1), "k".into(), Millis(5))
+    }
+
+    fn go(video: &Video, to: Status) -> Result<Video, VideoStoreError> {
+        advanced(video, &Advance::new(video.id, video.status, to, Millis(9)))
+    }
+
+    #[test]
+    fn an_undo_returns_only_to_where_the_removal_came_from() {
+        let removed = go(&go(&video(), Status::Uploaded).unwrap(), Status::Removed).unwrap();
+        assert!(go(&removed, Status::Published).is_err());
+        assert!(go(&removed, Status::Approved).is_err());
+        let back = go(&removed, Status::Uploaded).unwrap();
+        assert_eq!((back.status, back.removed_from, back.revision), (Status::Uploaded, None, 3));
+    }
+
+    #[test]
+    fn an_erased_video_keeps_nothing_its_owner_wrote() {
+        let mut v = video();
+        v.meta.title = "my house".into();
+        v.content_sha256 = Some("ab".into());
+        let erased = go(&go(&v, Status::Removed).unwrap(), Status::Erased).unwrap();
+        assert_eq!(erased.meta, Metadata::default());
+        assert_eq!((erased.owner, erased.content_sha256), (UserId(1), None));
+        for to in Status::ALL {
+            assert!(go(&erased, to).is_err(), "{to:?}");
+        }
+    }
+
+    #[test]
+    fn facts_that_are_not_given_stay() {
+        let mut v = video();
+        v.content_sha256 = Some("ab".into());
+        v.raw_bytes = Bytes(5);
+        let v = go(&v, Status::Uploaded).unwrap();
+        assert_eq!((v.content_sha256.as_deref(), v.raw_bytes), (Some("ab"), Bytes(5)));
+    }
+}

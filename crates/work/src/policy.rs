@@ -1,0 +1,90 @@
+//! The numbers of durable work.
+
+use std::collections::BTreeMap;
+use stdx::Backoff;
+use vocab::Millis;
+
+/// Claims a new job may use before it becomes a dead letter.
+pub const MAX_ATTEMPTS: u32 = 5;
+
+#[derive(Debug, Clone)]
+pub struct WorkPolicy {
+    /// How long a claim holds without a heartbeat.
+    pub lease: Millis,
+    /// A heartbeat is sent this many times a lease.
+    pub heartbeats_per_lease: i64,
+    /// A changed progress is written no more often than this.
+    pub progress_every: Millis,
+    pub backoff: Backoff,
+    /// Jobs of one kind that run at once, where `concurrency` says nothing else.
+    pub concurrency_default: usize,
+    pub concurrency: BTreeMap<String, usize>,
+    /// How often the store is asked for due jobs when nobody wakes the runner.
+    pub poll_every: Millis,
+    /// How long a handler that was told to stop may tidy up before it is dropped.
+    pub cancel_grace: Millis,
+    /// How long running handlers may take to finish after shutdown was asked.
+    pub drain: Millis,
+    /// Done and cancelled jobs are forgotten after this.
+    pub keep_ended: Millis,
+    /// Dead letters are forgotten after this.
+    pub keep_dead: Millis,
+    pub prune_every: Millis,
+    pub prune_batch: usize,
+}
+
+impl Default for WorkPolicy {
+    fn default() -> Self {
+        Self {
+            lease: Millis::from_secs(30),
+            heartbeats_per_lease: 3,
+            progress_every: Millis::from_secs(2),
+            backoff: Backoff { base: Millis::from_secs(1), cap: Millis::from_secs(60) },
+            concurrency_default: 2,
+            concurrency: BTreeMap::new(),
+            poll_every: Millis::from_secs(1),
+            cancel_grace: Millis::from_secs(5),
+            drain: Millis::from_secs(8),
+            keep_ended: Millis::from_secs(24 * 3600),
+            keep_dead: Millis::from_secs(30 * 24 * 3600),
+            prune_every: Millis::from_secs(600),
+            prune_batch: 1_000,
+        }
+    }
+}
+
+impl WorkPolicy {
+    /// Jobs of `kind` that may run at once.
+    pub fn concurrency_of(&self, kind: &str) -> usize {
+        self.concurrency.get(kind).copied().unwrap_or(self.concurrency_default).max(1)
+    }
+
+    /// Time between two heartbeats: a third of the lease, so that one may be lost.
+    pub fn heartbeat_every(&self) -> Millis {
+        Millis((self.lease.0 / self.heartbeats_per_lease.max(1)).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_thirty_seconds_with_three_heartbeats() {
+        let p = WorkPolicy::default();
+        assert_eq!(p.lease, Millis(30_000));
+        assert_eq!(p.heartbeat_every(), Millis(10_000));
+    }
+
+    #[test]
+    fn five_attempts_back_off_from_one_second_to_a_minute() {
+        let p = WorkPolicy::default();
+        assert_eq!(MAX_ATTEMPTS, 5);
+        assert_eq!((p.backoff.base, p.backoff.cap), (Millis(1_000), Millis(60_000)));
+    }
+
+    #[test]
+    fn a_drain_fits_in_the_ten_seconds_a_stop_may_take() {
+        assert!(WorkPolicy::default().drain < Millis(10_000));
+    }
+}

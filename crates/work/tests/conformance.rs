@@ -1,0 +1,3 @@
+fn main() {
+    testkit::main(vec![])
+}
