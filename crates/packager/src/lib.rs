@@ -1,1 +1,18 @@
 #![doc = include_str!("../README.md")]
+
+mod bandwidth;
+mod boxes;
+mod codec;
+mod cut;
+mod init;
+mod mux;
+mod playlist;
+mod segment;
+mod track;
+mod vtt;
+
+pub use boxes::PackError;
+pub use mux::{Muxed, mux, same_cuts};
+pub use playlist::{Variant, media_playlist, multivariant};
+pub use track::{Kind, Sample, Track};
+pub use vtt::{SpriteSheet, sprite_vtt};

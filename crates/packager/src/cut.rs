@@ -1,0 +1,71 @@
+//! Where segments begin and which sound goes into which.
+
+use crate::boxes::PackError;
+use crate::track::Track;
+use std::ops::Range;
+
+/// One segment as ranges of samples, and its picture's time span in video ticks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub video: Range<usize>,
+    pub audio: Range<usize>,
+    pub start: u64,
+    pub end: u64,
+}
+
+/// A key frame may stand this much before its due time and still open a segment.
+const EARLY_DIVISOR: u64 = 8;
+/// A segment that grows beyond this many targets has lost its key frames.
+const LATE_FACTOR: u64 = 2;
+
+pub(crate) fn cuts(
+    video: &Track<'_>,
+    audio: Option<&Track<'_>>,
+    segment_ms: u64,
+) -> Result<Vec<Cut>, PackError> {
+    let mut cuts = video_cuts(video, segment_ms)?;
+    if let Some(audio) = audio {
+        share_sound(&mut cuts, video.timescale, audio);
+    }
+    Ok(cuts)
+}
+
+fn video_cuts(video: &Track<'_>, segment_ms: u64) -> Result<Vec<Cut>, PackError> {
+    if !video.samples.first().is_some_and(|s| s.key) {
+        return Err(PackError::Missing("key frame at the start"));
+    }
+    let scale = u64::from(video.timescale);
+    let target = (segment_ms * scale / 1000).max(1);
+    let mut cuts: Vec<Cut> = Vec::new();
+    let (mut first, mut start, mut clock) = (0usize, 0u64, 0u64);
+    for (i, s) in video.samples.iter().enumerate() {
+        if i > first && s.key && clock - start + target / EARLY_DIVISOR >= target {
+            cuts.push(Cut { video: first..i, audio: 0..0, start, end: clock });
+            (first, start) = (i, clock);
+        }
+        clock = clock.saturating_add(u64::from(s.duration));
+        if clock - start > target.saturating_mul(LATE_FACTOR) {
+            return Err(PackError::NoKeyFrame((clock - start).saturating_mul(1000) / scale));
+        }
+    }
+    cuts.push(Cut { video: first..video.samples.len(), audio: 0..0, start, end: clock });
+    Ok(cuts)
+}
+
+/// Sound belongs where it starts. What begins behind the last picture is left out, but for the frame
+/// that spans the end, which is in the last segment already.
+fn share_sound(cuts: &mut [Cut], video_scale: u32, audio: &Track<'_>) {
+    let (mut next, mut clock) = (0usize, 0u64);
+    for cut in cuts {
+        let first = next;
+        let end = u128::from(cut.end) * u128::from(audio.timescale);
+        while let Some(s) = audio.samples.get(next) {
+            if u128::from(clock) * u128::from(video_scale) >= end {
+                break;
+            }
+            clock = clock.saturating_add(u64::from(s.duration));
+            next += 1;
+        }
+        cut.audio = first..next;
+    }
+}

@@ -1,0 +1,145 @@
+//! Every number of the ladder.
+
+use serde::{Deserialize, Serialize};
+use vocab::ladder::SEED_LADDER;
+use vocab::{Kbps, Millis, Rung, RungName};
+
+/// How a video is published. The same values feed every encoder engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LadderProfile {
+    /// Seed §4: four rungs, by short side of the display size, smallest first.
+    pub rungs: Vec<Rung>,
+    /// Constant quality, in hundredths of an x264 CRF. 24 stands for QVBR 7 (seed §4: level 6–7).
+    pub crf_centi: u16,
+    /// Seed §4: segments of 2 s …
+    pub segment_ms: Millis,
+    /// … and closed GOPs of the same length.
+    pub gop_ms: Millis,
+    /// Frame rates worth publishing; a slower source keeps its own.
+    pub frame_rates: Vec<u32>,
+    /// From here up a frame rate is halved first (60 → 30, 50 → 25, 48 → 24).
+    pub halve_above_fps_milli: u32,
+    /// Seed §4: 720p only where the source is worth it.
+    pub top_gate: TopGate,
+    pub audio: AudioProfile,
+    /// The longest published video.
+    pub duration_max_ms: Millis,
+    /// How far above the limit a file may be and still be taken as it is (clocks of cameras differ).
+    pub duration_grace_percent: u8,
+    /// A longer source is refused even when the trim would make it short.
+    pub source_duration_max_ms: Millis,
+    /// A trim that leaves less than this is a mistake.
+    pub window_min_ms: Millis,
+    /// A picture smaller than this on its short side is no video.
+    pub short_side_min: u32,
+}
+
+/// When the highest rung is worth its bits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TopGate {
+    /// Rungs from here up are gated.
+    pub from: RungName,
+    /// The source must carry at least this many bits (1.2 × the rung below, at the foot of its band).
+    pub source_kbps_min: Kbps,
+    /// What a kilobit of a newer codec (HEVC, VP9, AV1) is worth in H.264, in percent.
+    pub modern_codec_percent: u32,
+}
+
+/// Seed §4: AAC LC 64–96 kbps, EBU R128 loudness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AudioProfile {
+    pub kbps: Kbps,
+    /// For a mono source or one that has no more bits itself.
+    pub low_kbps: Kbps,
+    pub sample_rate_hz: u32,
+    pub target_centi_lufs: i32,
+    pub true_peak_centi_dbtp: i32,
+    pub range_centi_lu: i32,
+    /// Nothing is raised by more than this, or hiss becomes the programme.
+    pub gain_max_centi_lu: i32,
+    /// Below this it is silence and stays so.
+    pub silence_centi_lufs: i32,
+}
+
+impl Default for LadderProfile {
+    fn default() -> Self {
+        Self {
+            rungs: SEED_LADDER.to_vec(),
+            crf_centi: 2400,
+            segment_ms: Millis(2_000),
+            gop_ms: Millis(2_000),
+            frame_rates: vec![24, 25, 30],
+            halve_above_fps_milli: 42_000,
+            top_gate: TopGate::default(),
+            audio: AudioProfile::default(),
+            duration_max_ms: Millis(180_000),
+            duration_grace_percent: 10,
+            source_duration_max_ms: Millis(600_000),
+            window_min_ms: Millis(100),
+            short_side_min: 16,
+        }
+    }
+}
+
+impl Default for TopGate {
+    fn default() -> Self {
+        Self { from: RungName(720), source_kbps_min: Kbps(960), modern_codec_percent: 160 }
+    }
+}
+
+impl Default for AudioProfile {
+    fn default() -> Self {
+        Self {
+            kbps: Kbps(96),
+            low_kbps: Kbps(64),
+            sample_rate_hz: 48_000,
+            target_centi_lufs: -1_600,
+            true_peak_centi_dbtp: -150,
+            range_centi_lu: 1_100,
+            gain_max_centi_lu: 2_000,
+            silence_centi_lufs: -5_000,
+        }
+    }
+}
+
+impl LadderProfile {
+    /// The longest window that is accepted: the limit and its grace.
+    pub fn window_max_ms(&self) -> Millis {
+        let limit = self.duration_max_ms.0;
+        Millis(limit + limit * i64::from(self.duration_grace_percent) / 100)
+    }
+
+    /// The QVBR level (in tenths) that stands for the profile's CRF: 24 ↔ 7, 26 ↔ 6.
+    /// An assumption until calibrated on a real MediaConvert account.
+    pub fn qvbr_tenths(&self) -> u16 {
+        let tenths = 70 - (i32::from(self.crf_centi) - 2_400) / 20;
+        tenths.clamp(10, 100) as u16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_numbers() {
+        let p = LadderProfile::default();
+        // Seed §4: "segment duration 2s; keyframe-aligned GOP=2s".
+        assert_eq!((p.segment_ms, p.gop_ms), (Millis(2000), Millis(2000)));
+        // Seed §4: "QVBR level 6–7".
+        assert!((60..=70).contains(&p.qvbr_tenths()));
+        // Seed §4: "Audio: AAC LC 64–96 kbps; EBU R128 loudness normalization".
+        assert_eq!((p.audio.low_kbps, p.audio.kbps), (Kbps(64), Kbps(96)));
+        // Seed §4: the initial ladder, 720p conditional.
+        assert_eq!(p.rungs, SEED_LADDER);
+        assert_eq!(p.top_gate.from, RungName(720));
+    }
+
+    #[test]
+    fn the_limit_has_a_tenth_of_grace() {
+        assert_eq!(LadderProfile::default().window_max_ms(), Millis(198_000));
+    }
+}
