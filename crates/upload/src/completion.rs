@@ -1,0 +1,241 @@
+//! From the last part to the pipeline: the steps that may be cut anywhere.
+//!
+//! `Open → Completing` (claim) → the raw store puts the parts together (its rename is the commit
+//! point) → the video goes `Reserved → Uploaded` → the next job is queued → `Completing → Completed`.
+
+use crate::intake::sha256_hex;
+use crate::port::{RawFacts, RawStoreError, UploadQuery, UploadStoreError};
+use crate::record::{Upload, UploadState};
+use crate::uploads::{CompleteUpload, Progress, SweepReport, UploadError, Uploads, video_fault};
+use catalog::{Advance, Facts, FieldError, Video, VideoStoreError, jobs::JUDGE};
+use stdx::Fault;
+use vocab::{Status, UploadId, UserId};
+use work::JobStoreError;
+
+impl Uploads {
+    /// Hands the file on. Idempotent: once completed, every call answers with the video as it stands.
+    pub async fn complete(
+        &self,
+        owner: UserId,
+        id: UploadId,
+        ask: CompleteUpload,
+    ) -> Result<Video, UploadError> {
+        let upload = self.owned(owner, id).await?;
+        match upload.state {
+            UploadState::Completed => return self.video(&upload).await,
+            UploadState::Aborted => return Err(UploadError::Ended),
+            UploadState::Open | UploadState::Completing => {}
+        }
+        let declared = match ask.sha256.as_deref() {
+            None => upload.sha256.clone(),
+            Some(text) => Some(sha256_hex(text).ok_or_else(|| {
+                UploadError::Invalid(vec![FieldError::new("sha256", "malformed", "64 hexadecimal digits")])
+            })?),
+        };
+        let facts = match self.deps().raw.head(&upload.raw_key()).await? {
+            // A completion got past the commit point before.
+            Some(facts) => facts,
+            None => self.assemble(&upload, &ask, declared.as_deref()).await?,
+        };
+        self.hand_on(upload, facts).await
+    }
+
+    async fn assemble(
+        &self,
+        upload: &Upload,
+        ask: &CompleteUpload,
+        declared: Option<&str>,
+    ) -> Result<RawFacts, UploadError> {
+        let progress = self.progress(upload.clone()).await?;
+        if !progress.missing.is_empty() {
+            return Err(UploadError::Incomplete { missing: progress.missing });
+        }
+        let differing = differing(&progress, ask);
+        if !differing.is_empty() {
+            return Err(UploadError::Incomplete { missing: differing });
+        }
+        self.claim_completion(upload).await?;
+        stdx::crash::reached("upload.complete.claimed");
+        let (key, parts) = (upload.raw_key(), &progress.received);
+        match self.deps().raw.finish(&key, &upload.ticket, parts, declared).await {
+            Ok(facts) => {
+                stdx::crash::reached("upload.complete.assembled");
+                Ok(facts)
+            }
+            // A racing completion was faster.
+            Err(RawStoreError::NoSuchUpload) => self.deps().raw.head(&key).await?.ok_or(UploadError::Ended),
+            Err(e) => {
+                // Nothing was committed: the owner may mend the parts and complete again.
+                self.reopen(upload).await;
+                Err(e.into())
+            }
+        }
+    }
+
+    async fn claim_completion(&self, upload: &Upload) -> Result<(), UploadError> {
+        let now = self.deps().clock.now();
+        let to = UploadState::Completing;
+        match self.deps().store.advance(upload.id, &[UploadState::Open], to, now).await {
+            // Held already: by a racing call or one that died. `finish` is safe for both.
+            Ok(_) | Err(UploadStoreError::Stale { actual: UploadState::Completing, .. }) => Ok(()),
+            // The racing call has done it all: `finish` will find nothing and `head` the object.
+            Err(UploadStoreError::Stale { actual: UploadState::Completed, .. }) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    async fn reopen(&self, upload: &Upload) {
+        let now = self.deps().clock.now();
+        let back = self.deps().store.advance(upload.id, &[UploadState::Completing], UploadState::Open, now);
+        if let Err(e) = back.await {
+            tracing::warn!(upload = %upload.id, error = %e, "the sweep will look at this completion again");
+        }
+    }
+
+    /// Everything after the commit point. Each step is conditional; all of it may be repeated.
+    async fn hand_on(&self, upload: Upload, facts: RawFacts) -> Result<Video, UploadError> {
+        if facts.size != upload.size_bytes {
+            let said =
+                format!("raw object of {} has {}, declared {}", upload.id, facts.size, upload.size_bytes);
+            return Err(Fault::corrupt(said).into());
+        }
+        let now = self.deps().clock.now();
+        let step = Advance::new(upload.video, Status::Reserved, Status::Uploaded, now).with(Facts {
+            upload: Some(upload.id),
+            raw_bytes: Some(facts.size),
+            ..Facts::default()
+        });
+        let video = match self.deps().videos.advance(step).await {
+            Ok(video) => video,
+            Err(VideoStoreError::Stale { .. }) => self.video(&upload).await?,
+            Err(e) => return Err(video_fault(e).into()),
+        };
+        stdx::crash::reached("upload.complete.advanced");
+        if video.status == Status::Uploaded {
+            self.queue_next(&upload).await?;
+        }
+        stdx::crash::reached("upload.complete.queued");
+        let live = [UploadState::Open, UploadState::Completing];
+        self.close(&upload, &live).await?;
+        self.deps().store.release(upload.owner, upload.id, false).await?;
+        Ok(video)
+    }
+
+    async fn queue_next(&self, upload: &Upload) -> Result<(), UploadError> {
+        match self.deps().jobs.submit_now(JUDGE, upload.video).await {
+            Ok(_) => Ok(()),
+            Err(JobStoreError::Fault(fault)) => Err(fault.into()),
+            Err(e) => Err(Fault::internal(e).into()),
+        }
+    }
+
+    /// `Open` too: the owner's own completion may have died before it wrote its claim.
+    async fn close(&self, upload: &Upload, live: &[UploadState]) -> Result<(), UploadError> {
+        let now = self.deps().clock.now();
+        if upload.state == UploadState::Open {
+            self.claim_completion(upload).await?;
+        }
+        match self.deps().store.advance(upload.id, live, UploadState::Completed, now).await {
+            Ok(_) | Err(UploadStoreError::Stale { actual: UploadState::Completed, .. }) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    async fn video(&self, upload: &Upload) -> Result<Video, UploadError> {
+        self.deps().videos.get(upload.video).await.map_err(|e| match e {
+            VideoStoreError::NotFound(_) => UploadError::NotFound,
+            e => video_fault(e).into(),
+        })
+    }
+
+    /// The store says that the raw object stands. Nothing to do when the request got through by itself.
+    pub async fn arrived(&self, id: UploadId) -> Result<(), UploadError> {
+        let upload = match self.deps().store.get(id).await {
+            Ok(upload) => upload,
+            // Forgotten since: it had ended.
+            Err(UploadStoreError::NotFound(_)) => return Ok(()),
+            Err(e) => return Err(e.into()),
+        };
+        match upload.state {
+            UploadState::Completed | UploadState::Aborted => Ok(()),
+            UploadState::Open | UploadState::Completing => self.resume(upload).await.map(drop),
+        }
+    }
+
+    /// Drives a completion on from wherever it stands.
+    async fn resume(&self, upload: Upload) -> Result<(), UploadError> {
+        match self.deps().raw.head(&upload.raw_key()).await? {
+            Some(facts) => self.hand_on(upload, facts).await.map(drop),
+            // Died before the commit point: the parts are all there, the owner completes again.
+            None if upload.state == UploadState::Completing => {
+                self.reopen(&upload).await;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Ends what expired, drives what is stuck, forgets what ended long ago.
+    pub async fn sweep(&self) -> Result<SweepReport, UploadError> {
+        let now = self.deps().clock.now();
+        let (store, batch) = (&self.deps().store, self.policy().sweep_batch);
+        let mut report = SweepReport::default();
+        let stuck = UploadQuery::CompletingBefore(now.saturating_sub(self.policy().completing_stuck));
+        for upload in store.list(stuck, batch).await? {
+            match self.resume(upload).await {
+                Ok(()) => report.resumed += 1,
+                Err(e) => report.note(&e),
+            }
+        }
+        for upload in store.list(UploadQuery::ExpiredBefore(now), batch).await? {
+            match self.end(upload).await {
+                // Completed in the meantime: no longer ours to end.
+                Ok(()) | Err(UploadError::NotOpen(_)) => report.expired += 1,
+                Err(e) => report.note(&e),
+            }
+        }
+        self.drop_reservations(&mut report).await?;
+        report.forgotten = store.forget(now.saturating_sub(self.policy().remember), batch).await?;
+        Ok(report)
+    }
+}
+
+impl Uploads {
+    /// Videos reserved by a start that died before its record was written.
+    async fn drop_reservations(&self, report: &mut SweepReport) -> Result<(), UploadError> {
+        let now = self.deps().clock.now();
+        let long_ago = now.saturating_sub(self.policy().expiry).saturating_sub(self.policy().expiry);
+        let videos = &self.deps().videos;
+        let found = videos.list_by_status(Status::Reserved, long_ago, self.policy().sweep_batch).await;
+        for video in found.map_err(video_fault)? {
+            let live = match video.upload {
+                None => false,
+                Some(id) => self.standing(id).await?.is_some_and(|u| !u.state.has_ended()),
+            };
+            if live {
+                continue;
+            }
+            match videos.advance(Advance::new(video.id, Status::Reserved, Status::Removed, now)).await {
+                Ok(_) | Err(VideoStoreError::Stale { .. }) => report.expired += 1,
+                Err(e) => report.note(&video_fault(e).into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl SweepReport {
+    fn note(&mut self, error: &UploadError) {
+        self.failed += 1;
+        tracing::warn!(%error, "an upload could not be swept; the next sweep tries again");
+    }
+}
+
+/// Parts of which the client believes another etag than the store has.
+fn differing(progress: &Progress, ask: &CompleteUpload) -> Vec<u32> {
+    let has = |number: u32, etag: &str| {
+        let etag = etag.trim_matches('"');
+        progress.received.iter().any(|p| p.number == number && p.etag == etag)
+    };
+    ask.parts.iter().filter(|c| !has(c.number, &c.etag)).map(|c| c.number).collect()
+}

@@ -1,0 +1,7 @@
+//! What every implementation of the ports must keep.
+
+mod raw_store;
+mod upload_store;
+
+pub use raw_store::{PartSender, RawBench, raw_store};
+pub use upload_store::upload_store;
