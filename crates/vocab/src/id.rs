@@ -135,6 +135,8 @@ id_type!(/// One encoded rung of one video. Random: it stands in public paths.
     RenditionId, u128, 26);
 id_type!(/// A device a person signed in with.
     DeviceId, u128, 26);
+id_type!(/// One showing of one video to one viewer.
+    ImpressionId, u128, 26);
 timed_id!(VideoId);
 timed_id!(UserId);
 timed_id!(JobId);
