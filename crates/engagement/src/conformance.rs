@@ -1,0 +1,1 @@
+//! What every engagement store promises.
