@@ -125,9 +125,9 @@ mod tests {
         let jwk = &jwks(&[key], Millis(0)).unwrap()["keys"][0];
         assert_eq!(jwk["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
         assert_eq!(jwk["kid"], "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert_eq!((&jwk["kty"], &jwk["crv"], &jwk["alg"], &jwk["use"]), {
-            (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA"), &json!("sig"))
-        });
+        for (field, value) in [("kty", "OKP"), ("crv", "Ed25519"), ("alg", "EdDSA"), ("use", "sig")] {
+            assert_eq!(jwk[field], value);
+        }
         assert!(ed25519_public(jwk).is_some());
     }
 

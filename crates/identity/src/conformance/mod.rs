@@ -1,0 +1,21 @@
+//! What every engine of identity must do, as named cases.
+
+mod accounts;
+mod keys;
+mod sessions;
+
+use crate::port::{AccountStore, KeyStore, SessionStore};
+use std::sync::Arc;
+use testkit::Case;
+
+pub fn account_cases() -> Vec<Case<Arc<dyn AccountStore>>> {
+    accounts::cases()
+}
+
+pub fn session_cases() -> Vec<Case<Arc<dyn SessionStore>>> {
+    sessions::cases()
+}
+
+pub fn key_cases() -> Vec<Case<Arc<dyn KeyStore>>> {
+    keys::cases()
+}
