@@ -1,14 +1,32 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod decisions;
+pub mod jobs;
+pub mod memory;
+pub mod moderator;
 pub mod policy;
 pub mod port;
 pub mod record;
+pub mod reviews;
 pub mod sampling;
+pub mod settle;
+pub mod verdict;
+pub mod work_dir;
 
+pub use decisions::Ask;
+pub use jobs::{JudgeHandler, SETTLE, SettleHandler};
+pub use memory::{MemoryBlockList, MemoryModerationStore, MemorySourceFiles};
+pub use moderator::{Attempt, JudgeError, Moderator, ModeratorDeps};
+pub use policy::{ModerationPolicy, Reason, Rule, SamplingPolicy, Trigger, Unjudged};
 pub use port::{
     BlockEntry, BlockList, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier, LocalFile,
     Loudness, MediaError, ModerationStore, ModerationStoreError, Progress, SampledFrame, SourceFiles, Sprite,
     Trail, TrailFilter,
 };
-pub use record::{Decision, Draft, JudgedFrame, ModerationRecord};
+pub use record::{ClassifierId, Decider, Decision, Draft, JudgedFrame, LabelSummary, ModerationRecord};
+pub use reviews::{Detail, QueuePage, ReviewError, Reviews, ReviewsDeps, Waiting};
 pub use sampling::{SamplingPlan, plan};
+pub use settle::{Desk, SettleError};
+pub use verdict::Ruling;

@@ -1,4 +1,4 @@
-//! Every number of moderation.
+//! Every number and table of moderation.
 
 use serde::{Deserialize, Serialize};
 use vocab::Millis;
@@ -28,5 +28,264 @@ impl SamplingPolicy {
     /// up to 4 fps for short clips, at least 16 frames.
     pub fn dense() -> Self {
         Self { frames_min: 16, ..Self::default() }
+    }
+}
+
+/// When enough frames are hot. One frame alone proves little (`evidence/local-classifier.md`:
+/// "any frame" flags 5 of 25 harmless clips), so a trigger asks for a number and a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    /// A frame with at least this confidence (0–100) is hot.
+    pub at: u8,
+    /// At least so many hot frames; a clip with fewer frames needs all of its own.
+    #[serde(default = "one")]
+    pub frames_min: u32,
+    /// And at least this share of all frames.
+    #[serde(default)]
+    pub share_min_percent: u8,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+impl Trigger {
+    /// Any single frame.
+    pub const fn any(at: u8) -> Self {
+        Self { at, frames_min: 1, share_min_percent: 0 }
+    }
+
+    /// How many of `frames` must be hot; never 0.
+    pub fn needed(&self, frames: u32) -> u32 {
+        let share = u64::from(frames) * u64::from(self.share_min_percent.min(100));
+        let share = u32::try_from(share.div_ceil(100)).unwrap_or(u32::MAX);
+        self.frames_min.min(frames).max(share).max(1)
+    }
+}
+
+/// What happens at which confidence of one label. A finding counts for its label and all parents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// A name of `vocab::taxonomy`, any level.
+    pub label: String,
+    /// A code of [`ModerationPolicy::reasons`].
+    pub reason_code: String,
+    #[serde(default)]
+    pub reject: Option<Trigger>,
+    #[serde(default)]
+    pub review: Option<Trigger>,
+}
+
+/// What to do about labels of the table that the classifier cannot see at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unjudged {
+    /// Approve all the same; the record and the console say what nobody judged.
+    Allow,
+    /// A person looks at every video.
+    Review,
+}
+
+/// A reason a moderator can choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    pub code: String,
+    /// As the moderator reads it.
+    pub title: String,
+    /// As the owner reads it when the moderator adds nothing.
+    pub owner_text: String,
+    /// A rejection for this reason puts the bytes on the block list.
+    #[serde(default)]
+    pub blocks_bytes: bool,
+    /// The moderator must say more.
+    #[serde(default)]
+    pub needs_text: bool,
+}
+
+/// The policy table and the rules around it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModerationPolicy {
+    /// Written into every record; change it with the table.
+    pub version: String,
+    pub sampling: SamplingPolicy,
+    pub rules: Vec<Rule>,
+    /// Points below a threshold that count as near it: Tier B would look closer there (seed §3 A:
+    /// "if near-threshold: Tier B"), and until there is one a person does.
+    pub near_band: u8,
+    /// Whether a machine may reject alone. Off: what it would reject goes to a person.
+    /// The evidence could not measure what the local model catches, only what it gets wrong.
+    pub machine_may_reject: bool,
+    pub unjudged: Unjudged,
+    /// A moderator may take a decision back for so long.
+    pub undo_window_ms: Millis,
+    /// An approved video waits so long before it is encoded. While it waits the approval can be
+    /// undone; 0 means an undo comes too late as soon as a worker is free.
+    pub approve_grace_ms: Millis,
+    pub judge_attempts: u32,
+    pub encode_attempts: u32,
+    /// Characters of a free text the owner reads, and of an appeal.
+    pub text_max_chars: usize,
+    pub page_max: usize,
+    pub reasons: Vec<Reason>,
+}
+
+impl Default for ModerationPolicy {
+    fn default() -> Self {
+        Self {
+            version: "2026-11-1".into(),
+            sampling: SamplingPolicy::default(),
+            rules: default_rules(),
+            near_band: 5,
+            machine_may_reject: false,
+            unjudged: Unjudged::Allow,
+            undo_window_ms: Millis::from_secs(10),
+            approve_grace_ms: Millis(0),
+            judge_attempts: 5,
+            encode_attempts: 5,
+            text_max_chars: 500,
+            page_max: 100,
+            reasons: default_reasons(),
+        }
+    }
+}
+
+impl ModerationPolicy {
+    pub fn reason(&self, code: &str) -> Option<&Reason> {
+        self.reasons.iter().find(|r| r.code == code)
+    }
+
+    /// What is wrong with a table somebody wrote, in one sentence.
+    pub fn check(&self) -> Result<(), String> {
+        if self.rules.is_empty() {
+            return Err("the policy has no rule: it would approve everything".into());
+        }
+        for rule in &self.rules {
+            if vocab::taxonomy::find(&rule.label).is_none() {
+                return Err(format!("the policy names the label “{}”, which the taxonomy lacks", rule.label));
+            }
+            if self.reason(&rule.reason_code).is_none() {
+                return Err(format!(
+                    "the rule for “{}” gives the reason “{}”, which is not in the list",
+                    rule.label, rule.reason_code
+                ));
+            }
+            for trigger in [rule.reject, rule.review].into_iter().flatten() {
+                if !(1..=100).contains(&trigger.at) || trigger.share_min_percent > 100 {
+                    return Err(format!("the rule for “{}” has a threshold outside 1–100", rule.label));
+                }
+            }
+        }
+        if self.sampling.frames_max == 0 || self.sampling.interval_ms.0 <= 0 {
+            return Err("the sampling policy would look at no frame".into());
+        }
+        Ok(())
+    }
+}
+
+fn rule(label: &str, reason_code: &str, reject: Option<Trigger>, review: Option<Trigger>) -> Rule {
+    Rule { label: label.into(), reason_code: reason_code.into(), reject, review }
+}
+
+/// Conservative towards review: see `evidence/local-classifier.md`, "Suggested default"
+/// (hot ≥ 85; review when ≥ 2 hot frames and ≥ 10 % hot; reject, if at all, ≥ 98 in ≥ 30 % and ≥ 3).
+fn default_rules() -> Vec<Rule> {
+    let hot = |at| Some(Trigger { at, frames_min: 2, share_min_percent: 10 });
+    let sure = Some(Trigger { at: 98, frames_min: 3, share_min_percent: 30 });
+    vec![
+        rule("Explicit", "sexual_content", sure, hot(85)),
+        rule("Non-Explicit Nudity of Intimate parts and Kissing", "sexual_content", None, hot(90)),
+        rule("Violence", "violence", None, hot(90)),
+        rule("Graphic Violence", "graphic_violence", sure, hot(80)),
+        rule("Self-Harm", "self_harm", None, Some(Trigger::any(70))),
+        rule("Visually Disturbing", "graphic_violence", sure, hot(80)),
+        rule("Drugs & Tobacco", "drugs", None, hot(90)),
+        rule("Hate Symbols", "hate", sure, Some(Trigger::any(80))),
+    ]
+}
+
+fn reason(code: &str, title: &str, owner_text: &str) -> Reason {
+    Reason {
+        code: code.into(),
+        title: title.into(),
+        owner_text: owner_text.into(),
+        blocks_bytes: false,
+        needs_text: false,
+    }
+}
+
+fn default_reasons() -> Vec<Reason> {
+    let blocking = |r: Reason| Reason { blocks_bytes: true, ..r };
+    vec![
+        blocking(reason("sexual_content", "Nudity or sexual content", "It shows nudity or sexual content.")),
+        blocking(reason("child_safety", "Child safety", "It puts a child at risk.")),
+        reason("violence", "Violence", "It shows violence."),
+        blocking(reason("graphic_violence", "Graphic violence or gore", "It shows graphic violence.")),
+        reason("self_harm", "Self-harm", "It shows or encourages self-harm."),
+        blocking(reason("hate", "Hate", "It shows hateful symbols or attacks people for who they are.")),
+        reason("harassment", "Harassment", "It attacks or exposes a person."),
+        reason("drugs", "Drugs or tobacco", "It shows or promotes drugs or tobacco."),
+        reason("copyright", "Somebody else’s work", "It uses somebody else’s work without permission."),
+        reason("spam", "Spam or deception", "It is spam or misleads people."),
+        blocking(reason(
+            "blocked_content",
+            "Seen and rejected before",
+            "The same video was rejected before.",
+        )),
+        Reason { needs_text: true, ..reason("other", "Something else", "It does not follow the rules.") },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_sampling_holds() {
+        // Seed §3 A: "Tier A: sample 1 fps up to 60 frames".
+        let p = SamplingPolicy::default();
+        assert_eq!((p.interval_ms, p.frames_max), (Millis(1000), 60));
+    }
+
+    #[test]
+    fn the_ux_promise_of_ten_seconds_holds() {
+        // ux.md: "`U` undo within 10 s".
+        assert_eq!(ModerationPolicy::default().undo_window_ms, Millis(10_000));
+    }
+
+    #[test]
+    fn a_local_model_rejects_nothing_by_itself() {
+        let p = ModerationPolicy::default();
+        assert!(!p.machine_may_reject);
+        assert_eq!(p.unjudged, Unjudged::Allow);
+    }
+
+    #[test]
+    fn the_default_table_is_sound() {
+        ModerationPolicy::default().check().expect("sound");
+    }
+
+    #[test]
+    fn the_evidences_hot_frame_rule_holds() {
+        let p = ModerationPolicy::default();
+        let review = p.rules[0].review.expect("review");
+        assert_eq!((review.at, review.frames_min, review.share_min_percent), (85, 2, 10));
+        // Worst harmless case of the evidence: 1 hot of 8 and 1 hot of 30 are not enough.
+        assert_eq!((review.needed(8), review.needed(30), review.needed(60)), (2, 3, 6));
+        // A one-frame clip can be flagged too.
+        assert_eq!(review.needed(1), 1);
+    }
+
+    #[test]
+    fn a_table_with_a_typing_error_is_refused() {
+        let mut p = ModerationPolicy::default();
+        p.rules[0].label = "Explcit".into();
+        assert!(p.check().expect_err("unknown").contains("Explcit"));
+        let mut p = ModerationPolicy::default();
+        p.rules[0].review = Some(Trigger::any(0));
+        assert!(p.check().is_err());
     }
 }

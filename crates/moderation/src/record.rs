@@ -1,7 +1,7 @@
 //! What is remembered of a judgement.
 
 use crate::port::Loudness;
-use catalog::{SourceFacts, SpriteFacts};
+use catalog::{SourceFacts, SpriteFacts, VerdictFacts};
 use serde::{Deserialize, Serialize};
 use vocab::{Finding, Millis, UserId, Verdict, VideoId};
 
@@ -13,6 +13,7 @@ pub mod action {
     pub const APPEAL: &str = "appeal";
     pub const BLOCK: &str = "block";
     pub const UNBLOCK: &str = "unblock";
+    pub const REPORT: &str = "report";
     pub const VIEW_SOURCE: &str = "view_source";
 }
 
@@ -25,18 +26,55 @@ pub struct JudgedFrame {
     pub findings: Vec<Finding>,
 }
 
+/// A rule of the policy against what was seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelSummary {
+    pub name: String,
+    /// 0–100; 0 = never seen.
+    pub max_confidence: f32,
+    /// Frames at or over the threshold, out of …
+    pub hot_frames: u32,
+    pub frames: u32,
+    pub reject_at: Option<u8>,
+    pub review_at: Option<u8>,
+}
+
+/// Who or what decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decider {
+    Classifier,
+    BlockList,
+    Moderator,
+    /// The owner, who asked for another look.
+    Owner,
+}
+
+impl Decider {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Classifier => "classifier",
+            Self::BlockList => "block_list",
+            Self::Moderator => "moderator",
+            Self::Owner => "owner",
+        }
+    }
+}
+
 /// One entry of a record's history, oldest first. Never changed, never removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     pub at: Millis,
-    /// `None` = the machine; see `decided_by`.
+    /// SHA-256 (hex) of the bytes it speaks of. It says nothing about any others.
+    pub content_sha256: String,
+    /// The person; `None` = the machine.
     pub by: Option<UserId>,
-    /// `classifier`, `block_list`, `moderator` or `owner` (an appeal).
-    pub decided_by: String,
+    pub decided_by: Decider,
     pub verdict: Verdict,
     pub reason_code: Option<String>,
+    /// What the owner reads of a rejection; a note among moderators otherwise.
     pub reason: Option<String>,
-    /// Takes back the decision at this index.
+    /// Takes back the entry at this index.
     pub undoes: Option<usize>,
 }
 
@@ -48,20 +86,103 @@ pub struct ModerationRecord {
     pub revision: u64,
     /// SHA-256 (hex) of the exact bytes judged.
     pub content_sha256: String,
+    /// Where the sampling started: a second run looks at the same frames.
+    pub phase_seed: u64,
     pub policy_version: String,
     /// `None` = no classifier looked at it.
     pub classifier: Option<ClassifierId>,
+    pub judged_at: Millis,
     pub frames: Vec<JudgedFrame>,
-    /// Labels of the policy that nobody could judge.
+    pub labels: Vec<LabelSummary>,
+    /// Level-1 labels of the policy that nobody looked for.
     pub unjudged: Vec<String>,
+    /// Moments just under a threshold.
+    pub near: Vec<Millis>,
     pub decisions: Vec<Decision>,
     /// In the review queue since then.
     pub waiting_since: Option<Millis>,
-    /// Why it waits, one plain sentence.
-    pub waiting_for: Option<String>,
+    /// Its place in the queue, kept for an undo.
+    pub queued_at: Option<Millis>,
     /// The owner's words, when they asked for another look. Once a video.
     pub appeal: Option<String>,
-    pub judged_at: Millis,
+}
+
+impl ModerationRecord {
+    /// A record of bytes that nobody has looked at yet.
+    pub fn begin(video: VideoId, content_sha256: String, phase_seed: u64) -> Self {
+        Self {
+            video,
+            revision: 0,
+            content_sha256,
+            phase_seed,
+            policy_version: String::new(),
+            classifier: None,
+            judged_at: Millis(0),
+            frames: Vec::new(),
+            labels: Vec::new(),
+            unjudged: Vec::new(),
+            near: Vec::new(),
+            decisions: Vec::new(),
+            waiting_since: None,
+            queued_at: None,
+            appeal: None,
+        }
+    }
+
+    /// The same video with other bytes: the history stays, nothing of it stands.
+    pub fn begin_again(self, content_sha256: String, phase_seed: u64) -> Self {
+        let fresh = Self::begin(self.video, content_sha256, phase_seed);
+        Self { revision: self.revision, decisions: self.decisions, appeal: self.appeal, ..fresh }
+    }
+
+    /// The index of the decision in force: the last one about these bytes that was not taken back.
+    pub fn standing_at(&self) -> Option<usize> {
+        let undone: Vec<usize> = self.decisions.iter().filter_map(|d| d.undoes).collect();
+        (0..self.decisions.len()).rev().find(|i| {
+            let d = &self.decisions[*i];
+            d.undoes.is_none() && !undone.contains(i) && d.content_sha256 == self.content_sha256
+        })
+    }
+
+    pub fn standing(&self) -> Option<&Decision> {
+        self.standing_at().map(|i| &self.decisions[i])
+    }
+
+    /// The hottest rule's confidence, 0–100, rounded down.
+    pub fn top_score(&self) -> u8 {
+        self.labels.iter().map(|l| l.max_confidence as u8).max().unwrap_or(0)
+    }
+
+    /// The frame worth showing first: the one with the strongest finding, else the first.
+    pub fn top_frame(&self) -> Option<&JudgedFrame> {
+        let heat = |f: &JudgedFrame| f.findings.iter().map(|x| x.confidence).fold(0.0, f32::max);
+        self.frames.iter().reduce(|best, f| if heat(f) > heat(best) { f } else { best })
+    }
+
+    /// The decision as `catalog` keeps it. An owner reads why a video was rejected, never what
+    /// the machine thought of a video that waits for a person.
+    pub fn verdict_facts(&self, decision: &Decision) -> VerdictFacts {
+        let told = decision.verdict == Verdict::Reject;
+        VerdictFacts {
+            verdict: decision.verdict,
+            content_sha256: decision.content_sha256.clone(),
+            decided_at: decision.at,
+            decided_by: decision.decided_by.word().to_owned(),
+            reason_code: decision.reason_code.clone().filter(|_| told),
+            reason: decision.reason.clone().filter(|_| told),
+        }
+    }
+
+    /// Puts a decision on the bytes of this record into force. Escalation queues the video (again), the others take it out.
+    pub fn decide(&mut self, decision: Decision) {
+        if decision.verdict == Verdict::Escalate {
+            let since = *self.queued_at.get_or_insert(decision.at);
+            self.waiting_since = Some(since);
+        } else {
+            self.waiting_since = None;
+        }
+        self.decisions.push(decision);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,5 +205,6 @@ pub struct Draft {
 
 /// The `digest` of [`vocab::MediaKey`]: the first 16 hex digits of a content hash.
 pub fn digest_of(content_sha256: &str) -> Option<u64> {
-    u64::from_str_radix(content_sha256.get(..16)?, 16).ok()
+    let head = content_sha256.get(..16)?;
+    head.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u64::from_str_radix(head, 16).ok())?
 }

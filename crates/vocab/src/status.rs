@@ -70,8 +70,9 @@ impl Status {
             Uploaded => matches!(to, Judging | Failed | Removed),
             Judging => matches!(to, Approved | Rejected | InReview | Failed | Removed),
             InReview => matches!(to, Approved | Rejected | Removed),
-            Approved => matches!(to, Encoding | Failed | Removed),
-            // A moderator may take a verdict back; an owner may ask for another look.
+            // A moderator may take a verdict back (an approval only until the encode starts);
+            // an owner may ask for another look.
+            Approved => matches!(to, Encoding | InReview | Failed | Removed),
             Rejected => matches!(to, InReview | Removed),
             Encoding => matches!(to, Verifying | Failed | Removed),
             Verifying => matches!(to, Published | Encoding | Failed | Removed),

@@ -1,0 +1,272 @@
+//! What a moderator does: decide, take back, keep the block list. Everything leaves a trail.
+
+use crate::port::{BlockEntry, Trail, TrailFilter};
+use crate::record::{Decider, Decision, ModerationRecord, action};
+use crate::reviews::{ReviewError, Reviews};
+use crate::settle::status_of;
+use catalog::{Advance, Facts, VideoStoreError};
+use vocab::{Millis, Status, UserId, Verdict, VideoId};
+
+/// A moderator's decision.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub video: VideoId,
+    pub by: UserId,
+    pub verdict: Verdict,
+    pub reason_code: Option<String>,
+    pub reason: Option<String>,
+}
+
+impl Reviews {
+    /// Decides. From review: approve, reject or escalate (a second pair of eyes). A published or
+    /// rejected video can be taken back into review, a published one rejected.
+    pub async fn decide(&self, ask: Ask) -> Result<ModerationRecord, ReviewError> {
+        let desk = &self.0.desk;
+        let decision = self.decision_of(&ask)?;
+        let video = desk.videos.get(ask.video).await?;
+        let mut record = desk.store.get(ask.video).await?.ok_or(ReviewError::NotFound)?;
+        may_decide(video.status, ask.verdict)?;
+        if ask.verdict == Verdict::Approve {
+            self.may_approve(&record).await?;
+        }
+        let decision = Decision { content_sha256: record.content_sha256.clone(), ..decision };
+        if video.status != Status::InReview {
+            record.queued_at = None;
+        }
+        record.decide(decision);
+        let record = desk.store.save(record).await?;
+        self.follow_up(&record, action::DECIDE).await?;
+        Ok(record)
+    }
+
+    fn decision_of(&self, ask: &Ask) -> Result<Decision, ReviewError> {
+        let policy = &self.0.desk.policy;
+        let text = ask.reason.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
+        if text.as_ref().is_some_and(|t| t.chars().count() > policy.text_max_chars) {
+            let message = format!("The reason is longer than {} characters.", policy.text_max_chars);
+            return Err(ReviewError::Invalid { field: "reason", message });
+        }
+        let invalid = |field, message: &str| ReviewError::Invalid { field, message: message.to_owned() };
+        let code = ask.reason_code.as_deref().filter(|c| !c.is_empty());
+        let known = code.map(|c| policy.reason(c).ok_or_else(|| invalid("reason_code", "No such reason.")));
+        let known = known.transpose()?;
+        let reason = match (ask.verdict, known) {
+            (Verdict::Reject, None) => return Err(invalid("reason_code", "A rejection needs a reason.")),
+            (Verdict::Reject, Some(r)) if r.needs_text && text.is_none() => {
+                return Err(invalid("reason", "Please say in a sentence why; the owner reads it."));
+            }
+            (Verdict::Reject, Some(r)) => text.or_else(|| Some(r.owner_text.clone())),
+            (Verdict::Approve | Verdict::Escalate, _) => text,
+        };
+        Ok(Decision {
+            at: self.0.desk.clock.now(),
+            content_sha256: String::new(),
+            by: Some(ask.by),
+            decided_by: Decider::Moderator,
+            verdict: ask.verdict,
+            reason_code: code.map(str::to_owned),
+            reason,
+            undoes: None,
+        })
+    }
+
+    async fn may_approve(&self, record: &ModerationRecord) -> Result<(), ReviewError> {
+        if record.content_sha256.is_empty() {
+            return Err(ReviewError::Conflict(
+                "This video was never examined; it cannot be approved.".into(),
+            ));
+        }
+        if self.0.blocks.find(&record.content_sha256).await?.is_some() {
+            let said = "These bytes are on the block list. Take them off it before you approve.";
+            return Err(ReviewError::Conflict(said.into()));
+        }
+        Ok(())
+    }
+
+    /// After the record says so: the catalog, the block list, the trail.
+    async fn follow_up(&self, record: &ModerationRecord, what: &str) -> Result<(), ReviewError> {
+        let desk = &self.0.desk;
+        let video = desk.settle(record, Facts::default()).await?;
+        let Some((n, last)) = record.decisions.iter().enumerate().next_back() else { return Ok(()) };
+        let Some(by) = last.by else { return Ok(()) };
+        let wanted = record.standing().map(|d| status_of(d.verdict));
+        let passed_on = matches!(video.status, Status::Encoding | Status::Verifying | Status::Published);
+        if wanted.is_some_and(|w| w != video.status && !(w == Status::Approved && passed_on)) {
+            let said = format!("This video went elsewhere meanwhile; it is {}.", video.status.word());
+            return Err(ReviewError::Conflict(said));
+        }
+        let blocks =
+            last.reason_code.as_deref().and_then(|c| desk.policy.reason(c)).is_some_and(|r| r.blocks_bytes);
+        if last.verdict == Verdict::Reject && blocks {
+            self.block_for(record, last, by).await?;
+        }
+        let detail = format!("{:?} {}", last.verdict, last.reason_code.as_deref().unwrap_or_default());
+        self.note(format!("{}:{n}", record.video), by, what, Some(record.video), detail.trim().to_owned())
+            .await
+    }
+
+    async fn block_for(
+        &self,
+        record: &ModerationRecord,
+        why: &Decision,
+        by: UserId,
+    ) -> Result<(), ReviewError> {
+        let entry = BlockEntry {
+            content_sha256: record.content_sha256.clone(),
+            reason_code: why.reason_code.clone().unwrap_or_default(),
+            note: why.reason.clone().unwrap_or_default(),
+            added_at: why.at,
+            added_by: by.to_string(),
+            video: Some(record.video),
+        };
+        self.0.blocks.add(entry).await?;
+        Ok(())
+    }
+
+    /// Takes back one's own last decision within the undo window. A rejection always; an approval
+    /// only while the encode has not started (see `approve_grace_ms`).
+    pub async fn undo(&self, id: VideoId, by: UserId) -> Result<ModerationRecord, ReviewError> {
+        let desk = &self.0.desk;
+        let now = desk.clock.now();
+        let mut record = desk.store.get(id).await?.ok_or(ReviewError::NotFound)?;
+        let (n, last) = match record.standing_at() {
+            Some(n) if record.decisions[n].by == Some(by) => (n, record.decisions[n].clone()),
+            _ => return Err(ReviewError::Conflict("There is no decision of yours to take back.".into())),
+        };
+        if now.saturating_sub(last.at) > desk.policy.undo_window_ms {
+            return Err(ReviewError::Conflict("It is too late to take this back.".into()));
+        }
+        let undoing = Decision {
+            at: now,
+            verdict: Verdict::Escalate,
+            reason_code: None,
+            reason: None,
+            undoes: Some(n),
+            ..last.clone()
+        };
+        // The catalog first: it alone knows whether the encode has begun.
+        self.reopen(&record, &undoing).await?;
+        record.decisions.push(undoing);
+        let since = *record.queued_at.get_or_insert(now);
+        record.waiting_since = Some(since);
+        let record = desk.store.save(record).await?;
+        let blocked = self.0.blocks.find(&record.content_sha256).await?;
+        if blocked.is_some_and(|b| b.video == Some(id) && b.added_at == last.at) {
+            self.0.blocks.remove(&record.content_sha256).await?;
+        }
+        let m = record.decisions.len() - 1;
+        self.note(format!("{id}:{m}"), by, action::UNDO, Some(id), format!("{:?}", last.verdict)).await?;
+        Ok(record)
+    }
+
+    async fn reopen(&self, record: &ModerationRecord, undoing: &Decision) -> Result<(), ReviewError> {
+        let desk = &self.0.desk;
+        let from = [Status::Rejected, Status::Approved];
+        let facts = Facts { verdict: Some(record.verdict_facts(undoing)), ..Facts::default() };
+        let step = Advance::from_any(record.video, &from, Status::InReview, desk.clock.now()).with(facts);
+        match desk.videos.advance(step).await {
+            Ok(_) | Err(VideoStoreError::Stale { actual: Status::InReview, .. }) => Ok(()),
+            Err(VideoStoreError::Stale { actual, .. }) => {
+                let said = format!("It is too late to take this back: the video is {} now.", actual.word());
+                Err(ReviewError::Conflict(said))
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// A viewer's complaint; one a viewer and video. Moderators see it beside the video.
+    pub async fn report(&self, id: VideoId, by: UserId, detail: String) -> Result<(), ReviewError> {
+        let detail = detail.chars().take(self.0.desk.policy.text_max_chars).collect();
+        self.note(format!("{id}:report:{by}"), by, action::REPORT, Some(id), detail).await
+    }
+
+    /// Newest first.
+    pub async fn block_list(
+        &self,
+        before: Option<(Millis, String)>,
+        limit: usize,
+    ) -> Result<Vec<BlockEntry>, ReviewError> {
+        Ok(self.0.blocks.list(before, limit.clamp(1, self.0.desk.policy.page_max)).await?)
+    }
+
+    /// Refuses bytes from now on. `false` when they were refused already.
+    pub async fn block(
+        &self,
+        content_sha256: &str,
+        by: UserId,
+        reason_code: &str,
+        note: &str,
+    ) -> Result<bool, ReviewError> {
+        let hash = content_sha256.trim().to_ascii_lowercase();
+        let invalid = |field, message: &str| ReviewError::Invalid { field, message: message.to_owned() };
+        if hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(invalid("content_sha256", "A SHA-256 is 64 hexadecimal digits."));
+        }
+        if self.0.desk.policy.reason(reason_code).is_none() {
+            return Err(invalid("reason_code", "No such reason."));
+        }
+        if note.chars().count() > self.0.desk.policy.text_max_chars {
+            return Err(invalid("note", "The note is too long."));
+        }
+        let at = self.0.desk.clock.now();
+        let entry = BlockEntry {
+            content_sha256: hash.clone(),
+            reason_code: reason_code.to_owned(),
+            note: note.trim().to_owned(),
+            added_at: at,
+            added_by: by.to_string(),
+            video: None,
+        };
+        let added = self.0.blocks.add(entry).await?;
+        if added {
+            self.note(format!("block:{hash}:{}", at.0), by, action::BLOCK, None, hash).await?;
+        }
+        Ok(added)
+    }
+
+    /// Stops refusing bytes.
+    pub async fn unblock(&self, content_sha256: &str, by: UserId) -> Result<(), ReviewError> {
+        let hash = content_sha256.trim().to_ascii_lowercase();
+        if !self.0.blocks.remove(&hash).await? {
+            return Err(ReviewError::NotFound);
+        }
+        let id = format!("unblock:{hash}:{}", self.0.desk.clock.now().0);
+        self.note(id, by, action::UNBLOCK, None, hash).await
+    }
+
+    /// What was done, newest first.
+    pub async fn trail(&self, filter: TrailFilter) -> Result<Vec<Trail>, ReviewError> {
+        let limit = filter.limit.clamp(1, self.0.desk.policy.page_max);
+        Ok(self.0.desk.store.trail(TrailFilter { limit, ..filter }).await?)
+    }
+
+    pub(crate) async fn note(
+        &self,
+        id: String,
+        by: UserId,
+        what: &str,
+        video: Option<VideoId>,
+        detail: String,
+    ) -> Result<(), ReviewError> {
+        let at = self.0.desk.clock.now();
+        let entry = Trail { id, at, by: by.to_string(), action: what.to_owned(), video, detail };
+        Ok(self.0.desk.store.append(entry).await?)
+    }
+}
+
+/// From which status a moderator may ask for what.
+fn may_decide(status: Status, verdict: Verdict) -> Result<(), ReviewError> {
+    use Status::{InReview, Published, Rejected, Unlisted};
+    match (status, verdict) {
+        (InReview, _)
+        | (Published | Unlisted, Verdict::Reject | Verdict::Escalate)
+        | (Rejected, Verdict::Escalate) => Ok(()),
+        (Rejected, Verdict::Approve) => {
+            Err(ReviewError::Conflict("This video was rejected. Take it back into review first.".into()))
+        }
+        (other, _) => {
+            let said = format!("This video is not in review; it is {}.", other.word().replace('_', " "));
+            Err(ReviewError::Conflict(said))
+        }
+    }
+}

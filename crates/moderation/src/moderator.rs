@@ -1,0 +1,460 @@
+//! Judges a video: the machine's half of moderation.
+//!
+//! Killed anywhere, the next run resumes: frames and drafts have deterministic names, the record is
+//! written before the status moves, and a decision that stands is brought into force again.
+
+use crate::port::{
+    BlockEntry, BlockList, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier, LocalFile,
+    MediaError, ModerationStoreError, Progress, SourceFiles,
+};
+use crate::record::{
+    ClassifierId, Decider, Decision, Draft, JudgedFrame, ModerationRecord, action, digest_of,
+};
+use crate::settle::{Desk, SettleError};
+use crate::verdict::{self, Ruling};
+use crate::work_dir::WorkDir;
+use catalog::{Advance, Facts, Video, VideoStoreError};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use stdx::{Entropy, Fault, crash};
+use tokio::io::AsyncReadExt;
+use vocab::{FailureReason, MediaKey, Status, Verdict, VideoId};
+
+/// Points at which a test may kill the process.
+pub const STARTED: &str = "moderation.started";
+pub const EXAMINED: &str = "moderation.examined";
+pub const KEPT: &str = "moderation.kept";
+pub const RECORDED: &str = "moderation.recorded";
+pub const SETTLED: &str = "moderation.settled";
+
+pub struct ModeratorDeps {
+    pub desk: Desk,
+    pub blocks: Arc<dyn BlockList>,
+    pub files: Arc<dyn SourceFiles>,
+    pub examiner: Arc<dyn Examiner>,
+    /// `None` = a person looks at everything.
+    pub classifier: Option<Arc<dyn FrameClassifier>>,
+    pub entropy: Arc<dyn Entropy>,
+    /// Where pass A works; see [`crate::work_dir::clear`].
+    pub work_root: PathBuf,
+}
+
+/// Why a judgement did not come to an end this time. All of it is worth another try.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    #[error("the raw file: {0}")]
+    Files(#[from] FileError),
+    #[error("pass A: {0}")]
+    Examine(String),
+    #[error("the classifier: {0}")]
+    Classify(Fault),
+    /// Somebody wrote the record meanwhile, or the bytes changed under us.
+    #[error("{0} changed while it was judged")]
+    Changed(&'static str),
+    #[error(transparent)]
+    Settle(#[from] SettleError),
+}
+
+impl From<ModerationStoreError> for JudgeError {
+    fn from(e: ModerationStoreError) -> Self {
+        match e {
+            ModerationStoreError::Stale { .. } => Self::Changed("the record"),
+            e => Self::Settle(e.into()),
+        }
+    }
+}
+
+impl From<VideoStoreError> for JudgeError {
+    fn from(e: VideoStoreError) -> Self {
+        Self::Settle(e.into())
+    }
+}
+
+/// How a run of [`Moderator::judge`] is watched and bounded.
+#[derive(Clone)]
+pub struct Attempt {
+    pub progress: Progress,
+    /// No further run will follow: what cannot be judged now goes to a person.
+    pub last: bool,
+}
+
+#[derive(Clone)]
+pub struct Moderator(Arc<ModeratorDeps>);
+
+impl Moderator {
+    pub fn new(deps: ModeratorDeps) -> Self {
+        Self(Arc::new(deps))
+    }
+
+    /// Brings an uploaded video to a verdict. Running it again changes nothing.
+    pub async fn judge(&self, id: VideoId, attempt: Attempt) -> Result<Status, JudgeError> {
+        let desk = &self.0.desk;
+        let video = match desk.videos.get(id).await {
+            Ok(video) => video,
+            Err(VideoStoreError::NotFound(_)) => return Ok(Status::Erased),
+            Err(e) => return Err(e.into()),
+        };
+        match video.status {
+            Status::Uploaded | Status::Judging => {}
+            Status::Approved => return self.hand_on_again(&video).await,
+            other => return Ok(other),
+        }
+        let Some(video) = self.start(video).await? else {
+            return Ok(desk.videos.get(id).await?.status);
+        };
+        crash::reached(STARTED);
+        match self.look(&video, &attempt).await {
+            Err(Halt::Refused(reason)) => {
+                tracing::info!(video = %id, code = %reason.code, "the file was refused");
+                desk.fail(id, reason).await?;
+                Ok(Status::Failed)
+            }
+            Err(Halt::Again(e)) => Err(e),
+            Ok(status) => Ok(status),
+        }
+    }
+
+    /// After the last attempt: a reason instead of a video that stands still for ever.
+    pub async fn give_up(&self, id: VideoId) -> Result<(), SettleError> {
+        self.0.desk.fail(id, catalog::sweep::gave_up()).await
+    }
+
+    async fn hand_on_again(&self, video: &Video) -> Result<Status, JudgeError> {
+        let record = self.0.desk.store.get(video.id).await?;
+        if let Some(decision) = record.as_ref().and_then(ModerationRecord::standing) {
+            if decision.verdict == Verdict::Approve {
+                self.0.desk.hand_on(video, decision).await?;
+            }
+        }
+        Ok(video.status)
+    }
+
+    /// `Uploaded` → `Judging`; `None` when the video went elsewhere meanwhile.
+    async fn start(&self, video: Video) -> Result<Option<Video>, JudgeError> {
+        if video.status == Status::Judging {
+            return Ok(Some(video));
+        }
+        let desk = &self.0.desk;
+        let step = Advance::new(video.id, Status::Uploaded, Status::Judging, desk.clock.now());
+        match desk.videos.advance(step).await {
+            Ok(video) => Ok(Some(video)),
+            Err(VideoStoreError::Stale { actual: Status::Judging, .. }) => {
+                Ok(Some(desk.videos.get(video.id).await?))
+            }
+            Err(VideoStoreError::Stale { .. }) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    async fn look(&self, video: &Video, attempt: &Attempt) -> Result<Status, Halt> {
+        let deps = &self.0;
+        let Some(upload) = video.upload else {
+            let said = "The upload of this video is unknown to us. Please upload it again.";
+            return Err(Halt::Refused(FailureReason::new(catalog::sweep::GAVE_UP, said, false)));
+        };
+        let raw = deps.files.local_raw(video.id, upload).await.map_err(JudgeError::from)?;
+        let content = hash(raw.path()).await.map_err(again)?;
+        let record = self.record_of(video.id, &content).await?;
+        let blocked = deps.blocks.find(&content).await.map_err(again)?;
+        if self.is_judged(&record, blocked.as_ref()) && self.has_draft(&record).await? {
+            return Ok(deps.desk.settle(&record, Facts::default()).await.map_err(JudgeError::from)?.status);
+        }
+        let work = WorkDir::create(&deps.work_root, &format!("{}-{:016x}", video.id, deps.entropy.u64()))
+            .map_err(again)?;
+        let seen = self.examine((video, &raw), work.path(), record.phase_seed, attempt).await?;
+        crash::reached(EXAMINED);
+        // Pass A must have seen what was hashed: the verdict speaks of these bytes and no others.
+        if hash(raw.path()).await.map_err(again)? != content {
+            return Err(JudgeError::Changed("the file").into());
+        }
+        self.keep(video.id, &record, &seen).await?;
+        crash::reached(KEPT);
+        let record = self.decide(record, &seen, blocked.as_ref(), attempt).await?;
+        crash::reached(RECORDED);
+        let facts = Facts { source: Some(seen.source), ..Facts::default() };
+        let video = deps.desk.settle(&record, facts).await.map_err(JudgeError::from)?;
+        crash::reached(SETTLED);
+        (attempt.progress)(100);
+        Ok(video.status)
+    }
+
+    /// The record of these bytes, begun where there is none.
+    async fn record_of(&self, id: VideoId, content: &str) -> Result<ModerationRecord, JudgeError> {
+        let store = &self.0.desk.store;
+        let seed = self.0.entropy.u64();
+        let fresh = match store.get(id).await? {
+            Some(record) if record.content_sha256 == content => return Ok(record),
+            Some(other) => other.begin_again(content.to_owned(), seed),
+            None => ModerationRecord::begin(id, content.to_owned(), seed),
+        };
+        Ok(store.save(fresh).await?)
+    }
+
+    fn classifier_id(&self) -> Option<ClassifierId> {
+        let c = self.0.classifier.as_ref()?;
+        Some(ClassifierId { name: c.name().to_owned(), version: c.version().to_owned() })
+    }
+
+    /// Whether a decision stands that need not be made again: a person's always, a machine's for as
+    /// long as the same policy and the same classifier would make it; neither once the bytes were
+    /// put on the block list later.
+    fn is_judged(&self, record: &ModerationRecord, blocked: Option<&BlockEntry>) -> bool {
+        stands(record, blocked)
+            || record.standing().is_some_and(|d| {
+                !is_overtaken(d, blocked)
+                    && record.policy_version == self.0.desk.policy.version
+                    && record.classifier == self.classifier_id()
+            })
+    }
+
+    async fn has_draft(&self, record: &ModerationRecord) -> Result<bool, JudgeError> {
+        let Some(digest) = digest_of(&record.content_sha256) else { return Ok(false) };
+        match self.0.files.get_private(MediaKey::DraftFacts { video: record.video, digest }).await {
+            Ok(_) => Ok(true),
+            Err(FileError::NotFound) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    async fn examine(
+        &self,
+        (video, raw): (&Video, &LocalFile),
+        work_dir: &Path,
+        phase_seed: u64,
+        attempt: &Attempt,
+    ) -> Result<Examination, Halt> {
+        let (tell, mut told) = tokio::sync::watch::channel(0u8);
+        let report = Arc::clone(&attempt.progress);
+        let job = ExamineJob {
+            video: video.id,
+            source: raw.path().to_owned(),
+            work_dir: work_dir.to_owned(),
+            transform: video.transform.clone(),
+            phase_seed,
+            sampling: self.0.desk.policy.sampling.clone(),
+            progress: Arc::new(move |percent: u8| {
+                // Pass A is nine tenths of a judgement.
+                let percent = (u16::from(percent.min(100)) * 9 / 10) as u8;
+                report(percent);
+                tell.send_if_modified(|p| std::mem::replace(p, percent) != percent);
+            }),
+        };
+        let work = self.0.examiner.examine(job);
+        tokio::pin!(work);
+        let mut listening = true;
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done.map_err(Halt::from),
+                changed = told.changed(), if listening => {
+                    listening = changed.is_ok();
+                    let percent = *told.borrow_and_update();
+                    self.0.desk.listener.progressed(video.id, video.owner, Status::Judging, percent).await;
+                }
+            }
+        }
+    }
+
+    /// Stores what pass A made, the facts last: where they stand, everything stands.
+    async fn keep(
+        &self,
+        video: VideoId,
+        record: &ModerationRecord,
+        seen: &Examination,
+    ) -> Result<(), JudgeError> {
+        let files = &self.0.files;
+        let digest = digest_of(&record.content_sha256).ok_or(JudgeError::Changed("the hash"))?;
+        for (i, frame) in seen.frames.iter().enumerate() {
+            let n = u16::try_from(i + 1).unwrap_or(u16::MAX);
+            let key = MediaKey::ReviewFrame { video, digest, n };
+            files.put_private(key, Content::File(frame.jpeg.clone())).await?;
+        }
+        let poster = MediaKey::DraftPoster { video, digest };
+        files.put_private(poster, Content::File(seen.poster.clone())).await?;
+        if let Some(sprite) = &seen.sprite {
+            let key = MediaKey::DraftSprite { video, digest };
+            files.put_private(key, Content::File(sprite.jpeg.clone())).await?;
+        }
+        let draft = Draft {
+            content_sha256: record.content_sha256.clone(),
+            source: seen.source.clone(),
+            sprite: seen.sprite.as_ref().map(|s| s.facts.clone()),
+            blurhash: seen.blurhash.clone(),
+            loudness: seen.loudness,
+            frame_times_ms: seen.frames.iter().map(|f| f.at_ms).collect(),
+        };
+        let json = serde_json::to_vec(&draft).map_err(|e| again(Fault::internal(e)))?;
+        files.put_private(MediaKey::DraftFacts { video, digest }, Content::Bytes(json.into())).await?;
+        Ok(())
+    }
+
+    /// Looks at the frames, rules, and writes the record with its decision in one step.
+    async fn decide(
+        &self,
+        mut record: ModerationRecord,
+        seen: &Examination,
+        blocked: Option<&BlockEntry>,
+        attempt: &Attempt,
+    ) -> Result<ModerationRecord, JudgeError> {
+        let desk = &self.0.desk;
+        let frames = self.classify(seen, attempt.last).await?;
+        let judges = self.0.classifier.as_ref().map(|c| c.judges());
+        let judges = if frames.answered { judges } else { None };
+        let ruling = verdict::rule(&frames.judged, judges, &desk.policy);
+        record.frames = frames.judged;
+        record.labels.clone_from(&ruling.labels);
+        record.unjudged.clone_from(&ruling.unjudged);
+        record.near.clone_from(&ruling.near);
+        record.policy_version.clone_from(&desk.policy.version);
+        record.classifier = self.classifier_id();
+        record.judged_at = desk.clock.now();
+        // What a person decided about these bytes stands, whatever a machine thinks later.
+        if !stands(&record, blocked) {
+            let decision = match blocked {
+                Some(entry) => self.blocked(&record, &entry.reason_code),
+                None => self.ruled(&record, ruling),
+            };
+            record.decide(decision);
+        }
+        let record = desk.store.save(record).await?;
+        self.trail(&record).await?;
+        Ok(record)
+    }
+
+    async fn classify(&self, seen: &Examination, last: bool) -> Result<Frames, JudgeError> {
+        let blank = |f: Vec<Vec<vocab::Finding>>| {
+            let mut findings = f.into_iter();
+            let judged = |(i, frame): (usize, &crate::port::SampledFrame)| JudgedFrame {
+                n: u16::try_from(i + 1).unwrap_or(u16::MAX),
+                at_ms: frame.at_ms,
+                findings: findings.next().unwrap_or_default(),
+            };
+            seen.frames.iter().enumerate().map(judged).collect::<Vec<_>>()
+        };
+        let Some(classifier) = &self.0.classifier else {
+            return Ok(Frames { judged: blank(Vec::new()), answered: false });
+        };
+        match classifier.classify(&seen.frames).await {
+            Ok(findings) if findings.len() == seen.frames.len() => {
+                Ok(Frames { judged: blank(findings), answered: true })
+            }
+            // Fail closed: another try first, a person in the end, never an approval.
+            answer => {
+                let fault = answer.err().unwrap_or_else(|| Fault::internal("an answer for other frames"));
+                tracing::warn!(error = %fault, last, "the classifier did not answer");
+                if last {
+                    return Ok(Frames { judged: blank(Vec::new()), answered: false });
+                }
+                Err(JudgeError::Classify(fault))
+            }
+        }
+    }
+
+    fn decision(&self, record: &ModerationRecord, verdict: Verdict, decided_by: Decider) -> Decision {
+        Decision {
+            at: self.0.desk.clock.now(),
+            content_sha256: record.content_sha256.clone(),
+            by: None,
+            decided_by,
+            verdict,
+            reason_code: None,
+            reason: None,
+            undoes: None,
+        }
+    }
+
+    fn ruled(&self, record: &ModerationRecord, ruling: Ruling) -> Decision {
+        let said = ruling.reason_code.as_deref().and_then(|c| self.0.desk.policy.reason(c));
+        let reason = match ruling.verdict {
+            Verdict::Reject => said.map(|r| r.owner_text.clone()),
+            Verdict::Escalate | Verdict::Approve => Some(ruling.reasons.join(" ")).filter(|r| !r.is_empty()),
+        };
+        let decision = self.decision(record, ruling.verdict, Decider::Classifier);
+        Decision { reason_code: ruling.reason_code, reason, ..decision }
+    }
+
+    fn blocked(&self, record: &ModerationRecord, code: &str) -> Decision {
+        let policy = &self.0.desk.policy;
+        let said = policy.reason("blocked_content").or_else(|| policy.reason(code));
+        Decision {
+            reason_code: Some("blocked_content".into()),
+            reason: said.map(|r| r.owner_text.clone()),
+            ..self.decision(record, Verdict::Reject, Decider::BlockList)
+        }
+    }
+
+    async fn trail(&self, record: &ModerationRecord) -> Result<(), JudgeError> {
+        let Some(n) = record.standing_at() else { return Ok(()) };
+        let d = &record.decisions[n];
+        let entry = crate::port::Trail {
+            id: format!("{}:{n}", record.video),
+            at: d.at,
+            by: d.decided_by.word().to_owned(),
+            action: action::JUDGE.to_owned(),
+            video: Some(record.video),
+            detail: format!("{:?} {}", d.verdict, d.reason_code.as_deref().unwrap_or_default())
+                .trim()
+                .to_owned(),
+        };
+        Ok(self.0.desk.store.append(entry).await?)
+    }
+}
+
+/// Whether the bytes were blocked after this decision let them pass.
+fn is_overtaken(decision: &Decision, blocked: Option<&BlockEntry>) -> bool {
+    decision.verdict != Verdict::Reject && blocked.is_some_and(|b| b.added_at >= decision.at)
+}
+
+/// Whether a person's decision about these bytes holds.
+fn stands(record: &ModerationRecord, blocked: Option<&BlockEntry>) -> bool {
+    record.standing().is_some_and(|d| {
+        matches!(d.decided_by, Decider::Moderator | Decider::Owner) && !is_overtaken(d, blocked)
+    })
+}
+
+struct Frames {
+    judged: Vec<JudgedFrame>,
+    answered: bool,
+}
+
+/// Why looking stopped.
+enum Halt {
+    Refused(FailureReason),
+    Again(JudgeError),
+}
+
+impl From<JudgeError> for Halt {
+    fn from(e: JudgeError) -> Self {
+        Self::Again(e)
+    }
+}
+
+impl From<MediaError> for Halt {
+    fn from(e: MediaError) -> Self {
+        match e {
+            MediaError::Refused(reason) => Self::Refused(reason),
+            MediaError::Failed(said) => Self::Again(JudgeError::Examine(said)),
+            MediaError::Fault(fault) => Self::Again(JudgeError::Examine(fault.to_string())),
+        }
+    }
+}
+
+fn again(e: impl Into<Fault>) -> JudgeError {
+    JudgeError::Settle(SettleError::Fault(e.into()))
+}
+
+/// SHA-256 of a file, lowercase hex.
+pub async fn hash(path: &Path) -> Result<String, Fault> {
+    let mut file = tokio::fs::File::open(path).await?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0u8; 1 << 18];
+    loop {
+        let n = file.read(&mut buffer).await?;
+        if n == 0 {
+            return Ok(hex::encode(hasher.finalize()));
+        }
+        hasher.update(&buffer[..n]);
+        tokio::task::yield_now().await;
+    }
+}
