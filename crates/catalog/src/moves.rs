@@ -118,7 +118,7 @@ mod tests {
         v.content_sha256 = Some("ab".into());
         let erased = go(&go(&v, Status::Removed).unwrap(), Status::Erased).unwrap();
         assert_eq!(erased.meta, Metadata::default());
-        assert_eq!((erased.owner, erased.content_sha256), (UserId(1), None));
+        assert_eq!((erased.owner, erased.content_sha256.clone()), (UserId(1), None));
         for to in Status::ALL {
             assert!(go(&erased, to).is_err(), "{to:?}");
         }
