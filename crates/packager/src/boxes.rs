@@ -74,6 +74,17 @@ fn read_box(data: &[u8], start: usize) -> Result<(BoxRef<'_>, usize), PackError>
     Ok((BoxRef { kind, body, start }, start + size))
 }
 
+/// Type and length of every box at the top of a file.
+pub fn top_level(data: &[u8]) -> Result<Vec<([u8; 4], usize)>, PackError> {
+    let mut out = Vec::new();
+    let mut walk = boxes(data);
+    while let Some(b) = walk.next() {
+        let b = b?;
+        out.push((b.kind, walk.at - b.start));
+    }
+    Ok(out)
+}
+
 /// The first child of a type.
 pub(crate) fn child<'a>(
     data: &'a [u8],

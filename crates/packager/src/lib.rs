@@ -8,10 +8,11 @@ mod init;
 mod mux;
 mod playlist;
 mod segment;
+pub mod synthetic;
 mod track;
 mod vtt;
 
-pub use boxes::PackError;
+pub use boxes::{PackError, top_level};
 pub use mux::{Muxed, mux, same_cuts};
 pub use playlist::{Variant, media_playlist, multivariant};
 pub use track::{Kind, Sample, Track};
