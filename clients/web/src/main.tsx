@@ -1,0 +1,15 @@
+import { render } from 'preact';
+import { App } from './shell/App';
+import { start as startEvents } from './events/queue';
+import { listen } from './router';
+import './styles/tokens.css';
+import './styles/base.css';
+
+listen();
+startEvents();
+const root = document.getElementById('app');
+if (root) render(<App />, root);
+
+if (import.meta.env.PROD && 'serviceWorker' in navigator) {
+  addEventListener('load', () => void navigator.serviceWorker.register('/sw.js').catch(() => undefined));
+}
