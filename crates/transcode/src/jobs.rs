@@ -1,0 +1,37 @@
+//! The durable job of transcoding.
+
+use crate::transcoder::Transcoder;
+use async_trait::async_trait;
+use catalog::jobs::{ENCODE, video_of};
+use work::{Job, JobContext, JobError, JobHandler, Outcome};
+
+pub struct EncodeHandler(pub Transcoder);
+
+#[async_trait]
+impl JobHandler for EncodeHandler {
+    fn kind(&self) -> &'static str {
+        ENCODE
+    }
+
+    async fn run(&self, context: JobContext) -> Result<Outcome, JobError> {
+        let video = video_of(&context.job)?;
+        tokio::select! {
+            () = context.cancelled() => Ok(Outcome::Cancelled),
+            done = self.0.transcode(video, context.reporter()) => match done {
+                Ok(status) => {
+                    tracing::info!(%video, status = status.word(), "transcoded");
+                    Ok(Outcome::Done)
+                }
+                Err(e) if e.is_final() => Err(JobError::dead(e)),
+                Err(e) => Err(JobError::retry(e)),
+            }
+        }
+    }
+
+    async fn buried(&self, job: &Job) {
+        let Ok(video) = video_of(job) else { return };
+        if let Err(e) = self.0.give_up(video).await {
+            tracing::error!(%video, error = %e, "cannot fail a video that could not be encoded");
+        }
+    }
+}
