@@ -7,14 +7,19 @@ use crate::problem::{Problem, Slug};
 use crate::routes;
 use crate::state::ApiState;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, OriginalUri, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use http::{HeaderValue, header};
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+use telemetry::{Indicator, names};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::openapi::OpenApi;
+
+/// Its time is a promise (seed §9: feed P99 < 120 ms).
+const FEED_ROUTE: &str = "/v1/feed";
 
 /// The OpenAPI 3.1 document of this build.
 pub fn openapi_document() -> OpenApi {
@@ -25,18 +30,15 @@ pub fn openapi_document() -> OpenApi {
 pub fn app(state: ApiState) -> Router {
     let (api, _) = routes::all().split_for_parts();
     let body_max = state.config.policy.body_bytes_max;
-    api.fallback(nothing_here)
+    let guarded = api
+        .merge(routes::web::docs_router())
+        .fallback(routes::web::fallback)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(body_max))
         .layer(from_fn_with_state(state.clone(), admit))
         .layer(cors(&state))
-        .layer(from_fn_with_state(state.clone(), outermost))
-        .with_state(state)
-}
-
-async fn nothing_here(OriginalUri(uri): OriginalUri) -> Problem {
-    let _ = uri;
-    Problem::not_found("There is nothing at this address.")
+        .layer(from_fn_with_state(state.clone(), outermost));
+    routes::media::router().merge(guarded).with_state(state)
 }
 
 async fn wrong_method() -> Problem {
@@ -68,22 +70,18 @@ async fn admit(State(state): State<ApiState>, mut req: Request, next: Next) -> R
 
 /// Names the request, survives a panic, renders problems with the name, adds what every answer carries.
 async fn outermost(State(state): State<ApiState>, mut req: Request, next: Next) -> Response {
+    let started = std::time::Instant::now();
     let id = RequestId::of(req.headers(), || state.entropy.u128());
     req.extensions_mut().insert(id.clone());
     let (method, path) = (req.method().clone(), req.uri().path().to_owned());
+    let route = req.extensions().get::<MatchedPath>().cloned();
     let mut reply = match AssertUnwindSafe(next.run(req)).catch_unwind().await {
         Ok(reply) => reply,
         Err(panic) => Problem::internal(panic_text(panic.as_ref())).into_response(),
     };
     if let Some(problem) = reply.extensions_mut().remove::<Problem>() {
         log_problem(&problem, &id, &method, &path);
-        let kept = reply;
-        reply = problem.render(Some(id.as_str()));
-        for (name, value) in kept.headers() {
-            if !reply.headers().contains_key(name) && name != header::CONTENT_LENGTH {
-                reply.headers_mut().append(name.clone(), value.clone());
-            }
-        }
+        reply = named(reply, &problem, &id);
     }
     let headers = reply.headers_mut();
     headers.insert(X_REQUEST_ID, id.0);
@@ -93,7 +91,36 @@ async fn outermost(State(state): State<ApiState>, mut req: Request, next: Next) 
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
+    let route = route.as_ref().map_or("web", MatchedPath::as_str);
+    measure(&state, route, &method, reply.status(), started.elapsed());
     reply
+}
+
+/// The problem again, with the request's name; headers that others added stay.
+fn named(reply: Response, problem: &Problem, id: &RequestId) -> Response {
+    let mut fresh = problem.render(Some(id.as_str()));
+    for (name, value) in reply.headers() {
+        if !fresh.headers().contains_key(name) && name != header::CONTENT_LENGTH {
+            fresh.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    fresh
+}
+
+/// Counts by the route's template: labels are few.
+fn measure(state: &ApiState, route: &str, method: &http::Method, status: http::StatusCode, took: Duration) {
+    state.traffic.count(status);
+    if route == FEED_ROUTE && status.is_success() {
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        state.indicators.observe(Indicator::FeedPage, ms, state.clock.now().get());
+    }
+    let labels = [
+        ("route", route.to_owned()),
+        ("method", method.as_str().to_owned()),
+        ("status", status.as_u16().to_string()),
+    ];
+    metrics::counter!(names::HTTP_REQUESTS, &labels).increment(1);
+    metrics::histogram!(names::HTTP_SECONDS, "route" => labels[0].1.clone()).record(took.as_secs_f64());
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
@@ -127,5 +154,5 @@ fn cors(state: &ApiState) -> CorsLayer {
             http::HeaderName::from_static("idempotency-key"),
         ])
         .expose_headers([X_REQUEST_ID, header::RETRY_AFTER])
-        .max_age(std::time::Duration::from_secs(600))
+        .max_age(Duration::from_secs(600))
 }

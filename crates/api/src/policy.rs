@@ -29,12 +29,9 @@ pub struct ApiPolicy {
 
 #[derive(Debug, Clone)]
 pub struct WsPolicy {
-    pub ticket_ttl: Millis,
-    /// Tickets waiting to be used.
-    pub tickets_max: usize,
-    pub heartbeat: Millis,
     /// Without a sign of life for this long the socket is closed.
     pub idle_max: Millis,
+    /// A socket ends with the access token its ticket was bought with, at the latest.
     pub lifetime_max: Millis,
     pub message_bytes_max: usize,
     /// Client messages a minute; a client has little to say.
@@ -42,7 +39,6 @@ pub struct WsPolicy {
     /// Time one message may take to leave; slower readers are dropped.
     pub send_timeout: Millis,
     pub sockets_max: usize,
-    pub sockets_per_user_max: usize,
 }
 
 impl Default for ApiPolicy {
@@ -56,7 +52,7 @@ impl Default for ApiPolicy {
             page_default: 20,
             page_max: 100,
             token_chars_max: 256,
-            undo_window: Millis::from_secs(10),
+            undo_window: catalog::CatalogPolicy::default().undo,
             ws: WsPolicy::default(),
             series_points: 360,
             series_step: Millis::from_secs(5),
@@ -67,16 +63,29 @@ impl Default for ApiPolicy {
 impl Default for WsPolicy {
     fn default() -> Self {
         Self {
-            ticket_ttl: Millis::from_secs(30),
-            tickets_max: 10_000,
-            heartbeat: Millis::from_secs(20),
             idle_max: Millis::from_secs(60),
-            lifetime_max: Millis::from_secs(12 * 3600),
+            lifetime_max: Millis::from_secs(15 * 60),
             message_bytes_max: 4096,
             messages_per_minute_max: 60,
             send_timeout: Millis::from_secs(10),
             sockets_max: 5_000,
-            sockets_per_user_max: 16,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_outlives_no_access_token() {
+        let token = identity::IdentityPolicy::default().access_ttl;
+        assert!(WsPolicy::default().lifetime_max <= token);
+    }
+
+    #[test]
+    fn a_page_has_room_for_the_feeds_twenty() {
+        let p = ApiPolicy::default();
+        assert!(p.page_default <= p.page_max && p.page_max <= catalog::policy::GET_MANY_MAX as u32);
     }
 }

@@ -258,6 +258,9 @@ impl From<work::JobStoreError> for Problem {
                 Self::conflict("The job is not in a state in which this can be done.")
                     .with("state_now", format!("{state:?}").to_lowercase())
             }
+            E::Superseded { live, .. } => {
+                Self::conflict("A newer job does the same work already.").with("live", live.to_string())
+            }
             E::Fault(fault) => fault.into(),
         }
     }

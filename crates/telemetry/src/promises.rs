@@ -11,6 +11,15 @@ pub enum Bound {
     AtLeast,
 }
 
+impl Bound {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Below => "below",
+            Self::AtLeast => "at_least",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -18,6 +27,8 @@ pub enum State {
     /// Kept, with less than a tenth to spare.
     Amber,
     Red,
+    /// Nothing was measured.
+    Unknown,
 }
 
 /// One promise. Shares are in parts per million, so that nothing is rounded.
@@ -78,9 +89,9 @@ pub const PROMISES: [Promise; 5] = [
 ];
 
 impl Promise {
-    /// How it stands with a measured value. Nothing measured breaks no promise.
+    /// How it stands with a measured value.
     pub const fn state(&self, value: Option<i64>) -> State {
-        let Some(value) = value else { return State::Green };
+        let Some(value) = value else { return State::Unknown };
         let margin = self.target / 10;
         match self.bound {
             Bound::Below if value >= self.target => State::Red,
@@ -122,6 +133,6 @@ mod tests {
         for (value, state) in [(1_000_000, State::Green), (971_000, State::Amber), (969_999, State::Red)] {
             assert_eq!(hit.state(Some(value)), state, "{value}");
         }
-        assert_eq!(first_frame.state(None), State::Green);
+        assert_eq!(first_frame.state(None), State::Unknown);
     }
 }

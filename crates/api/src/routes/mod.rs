@@ -1,6 +1,15 @@
 //! Every route. Adding an area is one `mod` line and one `merge`.
 
+pub mod config;
+pub mod demo;
 pub mod health;
+pub mod library;
+pub mod media;
+pub mod ops;
+pub mod reactions;
+pub mod videos;
+pub mod web;
+pub mod ws;
 
 use crate::openapi;
 use crate::state::ApiState;
@@ -8,5 +17,13 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// All routes that answer JSON.
 pub fn all() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::with_openapi(openapi::base()).merge(health::router())
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(config::router())
+        .merge(demo::router())
+        .merge(health::router())
+        .merge(library::router())
+        .merge(ops::router())
+        .merge(reactions::router())
+        .merge(videos::router())
+        .merge(ws::router())
 }

@@ -1,0 +1,13 @@
+//! What travels: one place for every shape that more than one route answers with.
+
+pub mod hydrate;
+pub mod ops;
+pub mod owner;
+pub mod page;
+pub mod playback;
+pub mod video;
+
+pub use owner::Owner;
+pub use page::{Page, PageQuery};
+pub use playback::Playback;
+pub use video::Video;
