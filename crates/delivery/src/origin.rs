@@ -202,8 +202,7 @@ fn respond(entry: Arc<Entry>, ask: Ask<'_>, tier: Tier) -> Answer {
 #[async_trait]
 impl StatusListener for Origin {
     async fn changed(&self, video: &Video) {
-        self.standings.learn(video.id, video.status);
-        match Standing::of(video.status) {
+        match self.standings.learn(video) {
             Standing::Gone => self.hot.retain(|key, _| key.video() != video.id),
             // What was asked for too early is asked again.
             Standing::Readable => {

@@ -1,11 +1,12 @@
 //! Whether a video's media may be read, remembered for at most a second.
 
 use crate::policy::DeliveryPolicy;
-use catalog::{VideoStore, VideoStoreError};
+use catalog::visibility::media_sight;
+use catalog::{Sight, Video, VideoStore, VideoStoreError};
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 use stdx::{Clock, Fault};
-use vocab::{Millis, Status, VideoId};
+use vocab::{Millis, VideoId};
 
 /// What a reader may know of a video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,13 +19,12 @@ pub enum Standing {
 }
 
 impl Standing {
-    pub const fn of(status: Status) -> Self {
-        if status.is_readable() {
-            return Self::Readable;
-        }
-        match status {
-            Status::Removed | Status::Erased => Self::Gone,
-            _ => Self::Hidden,
+    /// The catalog's rule for holders of a media path.
+    pub fn of(video: &Video) -> Self {
+        match media_sight(video) {
+            Sight::Full | Sight::Public => Self::Readable,
+            Sight::Hidden => Self::Hidden,
+            Sight::Gone => Self::Gone,
         }
     }
 }
@@ -52,7 +52,7 @@ impl Standings {
         }
         let asked = self.known.get_or_insert_async(&video, async {
             match self.videos.get(video).await {
-                Ok(found) => Ok((Standing::of(found.status), now)),
+                Ok(found) => Ok((Standing::of(&found), now)),
                 Err(VideoStoreError::NotFound(_)) => Ok((Standing::Hidden, now)),
                 Err(VideoStoreError::Fault(fault)) => Err(fault),
                 Err(other) => Err(Fault::internal(other)),
@@ -66,20 +66,10 @@ impl Standings {
         at <= now && now.saturating_sub(at) < self.ttl
     }
 
-    pub(crate) fn learn(&self, video: VideoId, status: Status) {
-        self.known.insert(video, (Standing::of(status), self.clock.now()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_published_and_unlisted_are_readable() {
-        for s in Status::ALL {
-            let readable = Standing::of(s) == Standing::Readable;
-            assert_eq!(readable, matches!(s, Status::Published | Status::Unlisted), "{s:?}");
-        }
+    /// What was just written counts from now on, also against a read that is still under way.
+    pub(crate) fn learn(&self, video: &Video) -> Standing {
+        let standing = Standing::of(video);
+        self.known.insert(video.id, (standing, self.clock.now()));
+        standing
     }
 }
