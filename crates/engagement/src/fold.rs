@@ -20,6 +20,8 @@ pub struct Observed {
     pub liked: bool,
     /// Swiped away before the policy's `quick_skip`.
     pub quick_skip: bool,
+    /// Watched enough to count as a view.
+    pub viewed: bool,
 }
 
 /// Told of observations before they are counted, at least once each: effects must be idempotent.
@@ -134,6 +136,11 @@ fn observations(events: &[Placed], p: &EngagementPolicy) -> Vec<Observed> {
             shown: e.kind.proves_shown(),
             liked: e.kind == EventKind::Like,
             quick_skip,
+            viewed: vocab::view::counts_as_view(
+                e.measures.dwell_ms.unwrap_or(0),
+                e.measures.watched_ms.unwrap_or(0),
+                e.measures.duration_ms.unwrap_or(0),
+            ),
         })
     };
     events.iter().filter_map(|p| of(&p.event)).filter(|o| o.shown || o.liked).collect()
