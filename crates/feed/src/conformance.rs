@@ -1,0 +1,1 @@
+//! What every warm queue and seen store promises.
