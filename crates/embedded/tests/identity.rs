@@ -1,5 +1,7 @@
 //! The embedded stores of identity keep every promise, survive a reopening and read old rows.
 
+#![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
+
 use embedded::identity::{EmbeddedAccountStore, EmbeddedKeyStore, EmbeddedSessionStore, SCHEMA};
 use embedded::{Database, DbPolicy};
 use identity::conformance::{account_cases, key_cases, session_cases};

@@ -4,6 +4,7 @@
 use crate::account::User;
 use crate::attempts::{self, Attempts};
 use crate::claims::{Claims, sign};
+use crate::keys::StoredKey;
 use crate::policy::{IdentityPolicy, Limit};
 use crate::port::{
     AccountStore, AccountStoreError, GuestMerge, KeyStore, KeyStoreError, Origin, PasswordHasher,
@@ -208,10 +209,11 @@ impl Issuer {
             retries: 0,
             ended: None,
         };
+        let key = self.current_key().await?;
         self.deps.sessions.open(session.clone()).await?;
         self.make_room_for(&session).await?;
         let token = RefreshToken::mint(id, 0, secret, &mark_key);
-        self.grant(user, &session, &token).await
+        self.grant(user, &session, &token, &key)
     }
 
     async fn make_room_for(&self, new: &Session) -> Result<(), IssueError> {
@@ -229,16 +231,16 @@ impl Issuer {
     }
 
     /// An access token for the session and the text of its refresh token.
-    pub(crate) async fn grant(
+    pub(crate) fn grant(
         &self,
         user: User,
         session: &Session,
         token: &RefreshToken,
+        key: &StoredKey,
     ) -> Result<Grant, IssueError> {
-        let key = self.current_key().await?;
         let claims = Claims::of(&user, session, self.now(), &self.policy);
         Ok(Grant {
-            access_token: sign(&claims, &key)?,
+            access_token: sign(&claims, key)?,
             expires_in: self.policy.access_ttl,
             refresh_token: token.to_text(),
             user,

@@ -1,6 +1,6 @@
 //! Staying in and going out: refresh, sign-out, devices.
 
-use crate::account::Caller;
+use crate::account::{Caller, User};
 use crate::issuer::{Grant, IssueError, Issuer};
 use crate::port::SessionStoreError;
 use crate::refresh::{self, Answer, RefreshToken};
@@ -21,23 +21,40 @@ impl Issuer {
         let token = RefreshToken::parse(token).ok_or(IssueError::Refused)?;
         for _ in 0..TRIES {
             let session = self.deps.sessions.get(token.session).await?;
-            let outcome = match refresh::judge(&session, &token, device, self.now(), &self.policy) {
+            let answer = refresh::judge(&session, &token, device, self.now(), &self.policy);
+            match answer {
                 Answer::Refuse => return Err(IssueError::Refused),
                 Answer::Reused => {
                     tracing::warn!(session = %session.id, user = %session.user, "identity.refresh.reused");
                     self.end(session.id, Ended::Reused).await?;
                     return Err(IssueError::Reused);
                 }
-                Answer::Rotate => self.rotate(&session, &token).await,
+                Answer::Rotate | Answer::Repeat => {}
+            }
+            // All that can fail comes before the token is spent.
+            self.knock("refresh", &[&session.id.to_string()], self.policy.attempts.refresh_session)?;
+            let user = self.owner(&session).await?;
+            let key = self.current_key().await?;
+            let moved = match answer {
                 Answer::Repeat => self.repeat(&session, &token).await,
+                _ => self.rotate(&session, &token).await,
             };
-            match outcome {
-                Err(SessionStoreError::Stale { .. }) => continue,
+            match moved {
+                Ok((session, next)) => return self.grant(user, &session, &next, &key),
+                Err(SessionStoreError::Stale { .. }) => {}
                 Err(e) => return Err(e.into()),
-                Ok((session, next)) => return self.renew(session, next).await,
             }
         }
         Err(IssueError::Conflict)
+    }
+
+    async fn owner(&self, session: &Session) -> Result<User, IssueError> {
+        let user = self.deps.accounts.get(session.user).await?;
+        if user.merged_into.is_some() {
+            self.end(session.id, Ended::Replaced).await?;
+            return Err(IssueError::Refused);
+        }
+        Ok(user)
     }
 
     async fn rotate(
@@ -69,16 +86,6 @@ impl Issuer {
         let secret = refresh::successor(&token.secret, &counted.nonce);
         let next = RefreshToken::mint(counted.id, counted.generation, secret, &counted.mark_key);
         Ok((counted, next))
-    }
-
-    async fn renew(&self, session: Session, next: RefreshToken) -> Result<Grant, IssueError> {
-        self.knock("refresh", &[&session.id.to_string()], self.policy.attempts.refresh_session)?;
-        let user = self.deps.accounts.get(session.user).await?;
-        if user.merged_into.is_some() {
-            self.end(session.id, Ended::Replaced).await?;
-            return Err(IssueError::Refused);
-        }
-        self.grant(user, &session, &next).await
     }
 
     /// Ends the caller's session. Twice is once.

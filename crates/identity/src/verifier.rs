@@ -124,6 +124,11 @@ impl Verifier {
         Ok(caller)
     }
 
+    /// Looks at the source again before the next token: after keys were changed for a compromise.
+    pub fn forget_keys(&self) {
+        *self.cached.write().unwrap_or_else(PoisonError::into_inner) = Cached::default();
+    }
+
     fn in_time(&self, claims: &Claims) -> Result<(), TokenError> {
         let now = self.clock.now().0.div_euclid(1_000);
         let leeway = self.policy.leeway.0 / 1_000;
