@@ -247,7 +247,11 @@ export interface Review {
 
 export interface ReasonOption {
   code: string;
-  text: string;
+  title?: string;
+  text?: string;
+  /** What the owner reads unless the moderator writes something else. */
+  owner_text?: string;
+  needs_text?: boolean;
 }
 
 export interface Promise_ {
@@ -256,6 +260,8 @@ export interface Promise_ {
   value: string | number | null;
   unit: string;
   state: 'green' | 'amber' | 'red' | 'unknown';
+  /** On which side of the target it is well. */
+  bound?: 'below' | 'at_least';
   help?: string;
 }
 
@@ -279,8 +285,10 @@ export interface OpsSummary {
   ok: boolean;
   promises: Promise_[];
   queues: OpsQueue[];
-  disk: { free_bytes: number; total_bytes: number; data_bytes: number };
+  disk?: { free_bytes: number; total_bytes: number; data_bytes: number } | null;
   rates: Record<string, number>;
+  sockets?: number;
+  media?: { hit: number; miss: number; hot_bytes: number; sent_bytes: number };
   uptime_s: number;
   version: string;
   series?: OpsSeries[];
@@ -296,7 +304,7 @@ export interface Job {
   error?: string | null;
   progress_percent?: number | null;
   created_at_ms?: number;
-  updated_at_ms?: number;
+  finished_at_ms?: number | null;
   run_at_ms?: number | null;
 }
 
@@ -314,4 +322,7 @@ export interface ClientConfig {
   demo_enabled?: boolean;
   moderation?: { mode?: string };
   ws_url?: string;
+  s3_url?: string | null;
+  /** How long a deleted video can be brought back. */
+  undo_ms?: number;
 }

@@ -48,7 +48,7 @@ export class Stage {
 
   constructor(private readonly source: string) {
     if (canUseMse) void loadEngine().catch(() => undefined);
-    this.stops.push(beforeHide(() => this.closeView()));
+    this.stops.push(beforeHide(() => this.pulse()));
     const visible = () => this.wake(document.visibilityState === 'visible' && this.awake);
     document.addEventListener('visibilitychange', visible);
     this.stops.push(() => document.removeEventListener('visibilitychange', visible));
@@ -282,17 +282,17 @@ export class Stage {
     if (!player || !this.item) return;
     if (!on) {
       player.pause();
-      this.closeView();
+      this.view?.running(false);
     } else {
       this.view ??= new View(this.item, this.source);
-      if (player.element.dataset['shown'] === 'true') this.view.firstFrame(true);
       if (!this.paused.value) void this.start(player);
     }
   }
 
-  private closeView(): void {
-    this.view?.end({ muted: !this.sounding.value });
-    this.view = null;
+  /** The page may never come back: what was seen so far is told now. */
+  private pulse(): void {
+    this.view?.running(false);
+    this.view?.pulse();
   }
 
   dispose(): void {

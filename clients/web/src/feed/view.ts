@@ -36,7 +36,7 @@ export class View {
   firstFrame(primed: boolean): number {
     if (this.frameAt !== null) return this.frameAt;
     this.frameAt = primed ? 0 : Math.round(performance.now() - this.started);
-    record('first_frame', { ...this.names(), time_to_first_frame_ms: this.frameAt, preload_hit: primed, kbps: this.kbps });
+    record('first_frame', { ...this.names(), value_ms: this.frameAt, time_to_first_frame_ms: this.frameAt, preload_hit: primed, kbps: this.kbps });
     return this.frameAt;
   }
 
@@ -63,14 +63,27 @@ export class View {
     this.lastTime = seconds;
     if (!this.told && countsAsView(this.dwell(), this.watchedMs, this.durationMs())) {
       this.told = true;
-      record('dwell', { ...this.names(), dwell_ms: this.dwell(), watched_ms: Math.round(this.watchedMs), duration_ms: this.durationMs() });
+      this.pulse();
     }
+  }
+
+  /** What was seen since the impression, all told; the server keeps the largest. */
+  private facts() {
+    const duration_ms = this.durationMs();
+    const watched_ms = Math.round(this.watchedMs);
+    const loops = Math.max(this.loops, duration_ms ? Math.floor(watched_ms / duration_ms) : 0);
+    return { ...this.names(), dwell_ms: this.dwell(), watched_ms, duration_ms, loops };
+  }
+
+  /** Tells how far it is, for the case that the end is never told. */
+  pulse(): void {
+    record('dwell', this.facts());
   }
 
   rebuffer(ms: number): void {
     this.rebuffers += 1;
     this.rebufferMs += ms;
-    record('rebuffer', { ...this.names(), rebuffer_duration_ms: ms, rebuffer_count: this.rebuffers });
+    record('rebuffer', { ...this.names(), value_ms: ms, rebuffer_duration_ms: ms, rebuffer_count: this.rebuffers });
   }
 
   bitrate(kbps: number): void {
@@ -78,21 +91,18 @@ export class View {
   }
 
   error(code: string): void {
-    record('error', { ...this.names(), code });
+    record('error', { ...this.names(), code: code.slice(0, 64) });
   }
 
   end(how: { direction?: 'next' | 'previous'; muted: boolean }): void {
     if (this.over) return;
     this.over = true;
     this.running(false);
-    const dwell_ms = this.dwell();
-    const watched_ms = Math.round(this.watchedMs);
-    const duration_ms = this.durationMs();
-    const facts = { ...this.names(), dwell_ms, watched_ms, duration_ms };
+    const facts = this.facts();
+    const { dwell_ms, watched_ms, duration_ms } = facts;
     record('view_end', {
       ...facts,
       percent_complete: duration_ms ? Math.min(100, Math.round((watched_ms / duration_ms) * 100)) : undefined,
-      loops: this.loops,
       rebuffer_count: this.rebuffers,
       rebuffer_duration_ms: this.rebufferMs,
       selected_bitrate_kbps: this.kbps,
