@@ -5,6 +5,7 @@ pub mod ops;
 pub mod owner;
 pub mod page;
 pub mod playback;
+pub mod user;
 pub mod video;
 
 pub use owner::Owner;

@@ -1,5 +1,6 @@
 //! Every route. Adding an area is one `mod` line and one `merge`.
 
+pub mod auth;
 pub mod config;
 pub mod demo;
 pub mod health;
@@ -7,6 +8,7 @@ pub mod library;
 pub mod media;
 pub mod ops;
 pub mod reactions;
+pub mod users;
 pub mod videos;
 pub mod web;
 pub mod ws;
@@ -18,12 +20,14 @@ use utoipa_axum::router::OpenApiRouter;
 /// All routes that answer JSON.
 pub fn all() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(openapi::base())
+        .merge(auth::router())
         .merge(config::router())
         .merge(demo::router())
         .merge(health::router())
         .merge(library::router())
         .merge(ops::router())
         .merge(reactions::router())
+        .merge(users::router())
         .merge(videos::router())
         .merge(ws::router())
 }
