@@ -97,7 +97,7 @@ async function renew(failed: string | undefined): Promise<string> {
     }
     if (now) {
       try {
-        const session = await post('/v1/auth/refresh', { refresh_token: now.refresh_token });
+        const session = await post('/v1/auth/refresh', { refresh_token: now.refresh_token, device_id: deviceId() });
         adopt(session);
         return session.access_token;
       } catch (error) {
