@@ -1,0 +1,415 @@
+//! Objects as files: the only place that knows in which order the files of one object change.
+
+use crate::error::StoreError;
+use crate::files::{self, Temp};
+use crate::listing::ListQuery;
+use crate::meta::{META_VERSION, NewObject, ObjectMeta};
+use crate::name::Place;
+use crate::outbox::ObjectListener;
+use crate::policy::DoorPolicy;
+use crate::receive::Received;
+use bytes::Bytes as Octets;
+use std::fmt;
+use std::fs::File;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use stdx::{Clock, Entropy};
+use vocab::Bytes;
+
+pub(crate) const TMP: &str = ".tmp";
+pub(crate) const UPLOADS: &str = ".uploads";
+pub(crate) const EVENTS: &str = ".events";
+
+/// Locks a key or an upload hashes to: writers of one key wait for each other, of two hardly ever.
+const STRIPES: usize = 64;
+/// A reader that meets an overwrite looks again this often.
+const READ_TRIES: usize = 8;
+
+/// What objects work with.
+#[derive(Clone)]
+pub struct ObjectsDeps {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub listener: Arc<dyn ObjectListener>,
+}
+
+/// A bucket. Clones share it; one process may open a directory once.
+#[derive(Clone)]
+pub struct Objects(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub root: PathBuf,
+    pub bucket: String,
+    pub deps: ObjectsDeps,
+    pub policy: DoorPolicy,
+    pub promised: Arc<AtomicU64>,
+    last_generation: AtomicU64,
+    keys: [Mutex<()>; STRIPES],
+    uploads: [Mutex<()>; STRIPES],
+}
+
+impl fmt::Debug for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Objects").field("root", &self.0.root).finish_non_exhaustive()
+    }
+}
+
+/// What must hold for a write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Condition {
+    #[default]
+    Always,
+    /// Nothing stands under the key.
+    IfAbsent,
+    /// What stands has this etag.
+    IfMatch(String),
+}
+
+/// An object as it stands: its facts and its open file, which stays whole when the object is replaced.
+#[derive(Debug)]
+pub struct Standing {
+    pub meta: ObjectMeta,
+    pub file: File,
+    pub path: PathBuf,
+}
+
+/// Where a committed object came from.
+#[derive(Default)]
+pub(crate) struct Origin {
+    pub upload: Option<String>,
+    pub etag: Option<String>,
+    pub sha256_hex: Option<String>,
+}
+
+impl Objects {
+    /// Opens or creates the directory and mends what a killed process left. Blocks.
+    pub fn open(
+        root: &Path,
+        bucket: &str,
+        deps: ObjectsDeps,
+        policy: DoorPolicy,
+    ) -> Result<Self, StoreError> {
+        for dir in [bucket, TMP, UPLOADS, EVENTS] {
+            std::fs::create_dir_all(root.join(dir))?;
+        }
+        let objects = Self(Arc::new(Inner {
+            root: root.to_path_buf(),
+            bucket: bucket.to_owned(),
+            deps,
+            policy,
+            promised: Arc::default(),
+            last_generation: AtomicU64::new(0),
+            keys: std::array::from_fn(|_| Mutex::new(())),
+            uploads: std::array::from_fn(|_| Mutex::new(())),
+        }));
+        objects.recover()?;
+        Ok(objects)
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    pub fn policy(&self) -> &DoorPolicy {
+        &self.0.policy
+    }
+
+    pub fn bucket(&self) -> &str {
+        &self.0.bucket
+    }
+
+    pub(crate) fn base(&self) -> PathBuf {
+        self.0.root.join(&self.0.bucket)
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.0.deps.clock.now().0
+    }
+
+    /// A number no file of ours has yet: time, and a counter within the millisecond.
+    pub(crate) fn next_generation(&self) -> u64 {
+        let floor = u64::try_from(self.now_ms()).unwrap_or(0) << 20;
+        let next = |last: u64| Some(floor.max(last + 1));
+        let last = self.0.last_generation.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        last.map_or(floor, |last| floor.max(last + 1))
+    }
+
+    pub(crate) fn new_temp(&self, kind: &str) -> (u64, Temp) {
+        let generation = self.next_generation();
+        (generation, self.temp(generation, kind))
+    }
+
+    pub(crate) fn temp(&self, generation: u64, kind: &str) -> Temp {
+        Temp::at(self.0.root.join(TMP).join(format!("{generation:016x}.{kind}")))
+    }
+
+    /// Refuses what would eat into the reserve.
+    pub fn check_room(&self, wanted: Bytes) -> Result<(), StoreError> {
+        let (available, reserve) = (files::available(&self.0.root)?, self.0.policy.reserve);
+        if available < wanted.saturating_add(reserve) {
+            return Err(StoreError::Full { available, wanted, reserve });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn lock_key(&self, key: &str) -> MutexGuard<'_, ()> {
+        lock(&self.0.keys, key)
+    }
+
+    pub(crate) fn lock_upload(&self, id: &str) -> MutexGuard<'_, ()> {
+        lock(&self.0.uploads, id)
+    }
+
+    /// Runs blocking work off the async threads; it goes on when the caller is gone.
+    pub(crate) async fn blocking<T, F>(&self, f: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Objects) -> Result<T, StoreError> + Send + 'static,
+    {
+        let objects = self.clone();
+        match tokio::task::spawn_blocking(move || f(&objects)).await {
+            Ok(outcome) => outcome,
+            Err(e) => Err(StoreError::Io(std::io::Error::other(e))),
+        }
+    }
+
+    pub(crate) fn meta_at(&self, place: &Place) -> Result<Option<ObjectMeta>, StoreError> {
+        let path = self.base().join(place.meta());
+        let Some(bytes) = files::read(&path)? else { return Ok(None) };
+        let corrupt = |error: String| StoreError::Corrupt { path: path.display().to_string(), error };
+        let meta: ObjectMeta = serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))?;
+        if meta.v > META_VERSION {
+            return Err(corrupt(format!("of version {}, this program knows {META_VERSION}", meta.v)));
+        }
+        Ok(Some(meta))
+    }
+
+    /// Puts a received body under `key`. The rename of the metadata is the commit point.
+    pub(crate) fn commit(
+        &self,
+        key: &str,
+        received: Received,
+        says: NewObject,
+        origin: Origin,
+        condition: &Condition,
+    ) -> Result<ObjectMeta, StoreError> {
+        let place = Place::of(key)?;
+        let meta = ObjectMeta {
+            v: META_VERSION,
+            key: key.to_owned(),
+            generation: received.generation,
+            size: received.size,
+            etag: origin.etag.unwrap_or(received.md5),
+            modified_ms: self.now_ms(),
+            says,
+            sums: received.sums,
+            upload: origin.upload,
+            sha256_hex: origin.sha256_hex,
+        };
+        let event = self.announce(&meta)?;
+        stdx::crash::reached("s3door.commit.announced");
+        let _guard = self.lock_key(key);
+        let before = self.meta_at(&place)?;
+        hold(condition, before.as_ref())?;
+        self.swap_in(&place, &meta, before.as_ref(), received.temp)?;
+        // From here the object stands: nothing may turn the success into a failure.
+        event.keep();
+        if let Some(before) = before {
+            self.bury(&place, before.generation);
+        }
+        Ok(meta)
+    }
+
+    fn swap_in(
+        &self,
+        place: &Place,
+        meta: &ObjectMeta,
+        before: Option<&ObjectMeta>,
+        data: Temp,
+    ) -> Result<(), StoreError> {
+        let base = self.base();
+        let sidecar = self.temp(meta.generation, "meta");
+        let text = serde_json::to_vec(meta).map_err(std::io::Error::other)?;
+        files::write_durable(sidecar.path(), &text)?;
+        if let Some(before) = before {
+            // Says whose data is left over, should the process die before it is removed.
+            let dead = self.temp(before.generation, "dead");
+            let _ = files::remove(dead.path());
+            std::fs::hard_link(base.join(place.meta()), dead.path())?;
+            dead.keep();
+        }
+        let to = base.join(place.data(meta.generation));
+        let mut tries = 0;
+        while let Err(e) =
+            files::make_dirs(&base, &place.dir).and_then(|()| std::fs::rename(data.path(), &to))
+        {
+            // A neighbour's deletion may take the empty directory away in between.
+            tries += 1;
+            if e.kind() != std::io::ErrorKind::NotFound || tries == READ_TRIES {
+                return Err(e.into());
+            }
+        }
+        stdx::crash::reached("s3door.commit.data");
+        if let Err(e) = sidecar.place(&base.join(place.meta())) {
+            let _ = files::remove(&to);
+            return Err(e.into());
+        }
+        stdx::crash::reached("s3door.commit.meta");
+        if let Err(e) = files::sync_dir(&base.join(&place.dir)) {
+            tracing::error!(error = %e, key = meta.key, "the directory could not be synced");
+        }
+        Ok(())
+    }
+
+    /// Removes data that no metadata names any more. What fails is left to the next start.
+    fn bury(&self, place: &Place, generation: u64) {
+        let dead = self.temp(generation, "dead");
+        if let Err(e) = files::remove(&self.base().join(place.data(generation))) {
+            tracing::warn!(error = %e, "old data stays until the next start");
+            dead.keep();
+        }
+    }
+
+    pub(crate) fn delete_now(&self, key: &str) -> Result<bool, StoreError> {
+        let place = Place::of(key)?;
+        let _guard = self.lock_key(key);
+        let Some(meta) = self.meta_at(&place)? else { return Ok(false) };
+        let base = self.base();
+        let dead = self.temp(meta.generation, "dead");
+        std::fs::rename(base.join(place.meta()), dead.path())?;
+        dead.keep();
+        stdx::crash::reached("s3door.delete.meta");
+        files::sync_dir(&base.join(&place.dir))?;
+        self.bury(&place, meta.generation);
+        files::prune_dirs(&base, &place.dir);
+        Ok(true)
+    }
+
+    pub(crate) fn standing_now(&self, key: &str) -> Result<Option<Standing>, StoreError> {
+        let place = Place::of(key)?;
+        for _ in 0..READ_TRIES {
+            let Some(meta) = self.meta_at(&place)? else { return Ok(None) };
+            let path = self.base().join(place.data(meta.generation));
+            match File::open(&path) {
+                Ok(file) => return Ok(Some(Standing { meta, file, path })),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        let (path, error) = (key.to_owned(), "metadata without data".to_owned());
+        Err(StoreError::Corrupt { path, error })
+    }
+}
+
+fn hold(condition: &Condition, standing: Option<&ObjectMeta>) -> Result<(), StoreError> {
+    match (condition, standing) {
+        (Condition::Always, _) | (Condition::IfAbsent, None) => Ok(()),
+        (Condition::IfMatch(etag), Some(meta)) if *etag == meta.etag => Ok(()),
+        (Condition::IfMatch(_), None) => Err(StoreError::NoSuchKey),
+        (Condition::IfAbsent | Condition::IfMatch(_), Some(_)) => Err(StoreError::Precondition),
+    }
+}
+
+fn lock<'a>(stripes: &'a [Mutex<()>; STRIPES], name: &str) -> MutexGuard<'a, ()> {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(name);
+    let stripe = &stripes[(hash % STRIPES as u64) as usize];
+    stripe.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What in-process users call.
+impl Objects {
+    pub async fn head(&self, key: &str) -> Result<Option<ObjectMeta>, StoreError> {
+        let place = Place::of(key)?;
+        self.blocking(move |o| o.meta_at(&place)).await
+    }
+
+    pub async fn standing(&self, key: &str) -> Result<Option<Standing>, StoreError> {
+        let key = key.to_owned();
+        self.blocking(move |o| o.standing_now(&key)).await
+    }
+
+    /// The whole object in memory: for small ones.
+    pub async fn read(&self, key: &str) -> Result<Option<Octets>, StoreError> {
+        let key = key.to_owned();
+        self.blocking(move |o| {
+            let Some(mut standing) = o.standing_now(&key)? else { return Ok(None) };
+            let mut bytes = Vec::with_capacity(usize::try_from(standing.meta.size).unwrap_or(0));
+            std::io::Read::read_to_end(&mut standing.file, &mut bytes)?;
+            if bytes.len() as u64 != standing.meta.size {
+                let error = format!("{} bytes, the metadata says {}", bytes.len(), standing.meta.size);
+                return Err(StoreError::Corrupt { path: standing.path.display().to_string(), error });
+            }
+            Ok(Some(Octets::from(bytes)))
+        })
+        .await
+    }
+
+    pub async fn put_bytes(
+        &self,
+        key: &str,
+        bytes: Octets,
+        says: NewObject,
+    ) -> Result<ObjectMeta, StoreError> {
+        let key = key.to_owned();
+        let commit = move |o: &Objects| {
+            let received = o.receive_bytes(&bytes)?;
+            o.commit(&key, received, says, Origin::default(), &Condition::Always)
+        };
+        let meta = self.blocking(commit).await?;
+        self.tell(&meta).await;
+        Ok(meta)
+    }
+
+    /// A copy of the file at `path`; blocks are shared where the file system can.
+    pub async fn put_file(
+        &self,
+        key: &str,
+        path: PathBuf,
+        says: NewObject,
+    ) -> Result<ObjectMeta, StoreError> {
+        let key = key.to_owned();
+        let commit = move |o: &Objects| {
+            let received = o.receive_file(&path)?;
+            o.commit(&key, received, says, Origin::default(), &Condition::Always)
+        };
+        let meta = self.blocking(commit).await?;
+        self.tell(&meta).await;
+        Ok(meta)
+    }
+
+    /// `true` when it was there.
+    pub async fn delete(&self, key: &str) -> Result<bool, StoreError> {
+        let key = key.to_owned();
+        self.blocking(move |o| o.delete_now(&key)).await
+    }
+
+    /// Every object whose key begins with `prefix`, and every open multipart upload of such a key.
+    pub async fn delete_prefix(&self, prefix: &str) -> Result<usize, StoreError> {
+        for upload in self.uploads(prefix).await? {
+            match self.abort(&upload.key, &upload.id).await {
+                Ok(()) | Err(StoreError::NoSuchUpload) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        let query = ListQuery {
+            prefix: prefix.to_owned(),
+            limit: self.policy().list_page_max,
+            ..ListQuery::default()
+        };
+        self.blocking(move |o| {
+            let mut deleted = 0;
+            loop {
+                let page = o.list_now(&query)?;
+                if page.objects.is_empty() {
+                    return Ok(deleted);
+                }
+                for meta in page.objects {
+                    deleted += usize::from(o.delete_now(&meta.key)?);
+                }
+            }
+        })
+        .await
+    }
+}
