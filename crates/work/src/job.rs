@@ -1,6 +1,6 @@
 //! A durable job as data.
 
-use crate::port::Ending;
+use crate::port::{Ending, JobStoreError, Order};
 use serde::{Deserialize, Serialize};
 use vocab::{JobId, Millis};
 
@@ -119,7 +119,8 @@ impl Job {
         self.attempt += 1;
         self.fence += 1;
         self.progress_percent = 0;
-        self.lease_until = Some(now.saturating_add(lease));
+        // A claim that is over at once would be given out again within the same question.
+        self.lease_until = Some(now.saturating_add(lease.max(Millis(1))));
         self
     }
 
@@ -160,8 +161,25 @@ impl Job {
         }
     }
 
+    /// Holds on to the claim.
+    pub fn beaten(mut self, lease_until: Millis, progress_percent: u8) -> Self {
+        self.lease_until = Some(lease_until);
+        self.progress_percent = progress_percent.min(100);
+        self
+    }
+
+    /// Obeys an order, where it makes sense. `live` = the live job of the same kind and key, if any.
+    pub fn steered(self, order: Order, live: Option<JobId>, now: Millis) -> Result<Self, JobStoreError> {
+        match (order, self.state, live) {
+            (Order::Replay, JobState::Dead, Some(live)) => Err(JobStoreError::Superseded { id: self.id, live }),
+            (Order::Replay, JobState::Dead, None) => Ok(self.replayed(now)),
+            (Order::Cancel, state, _) if state.is_live() => Ok(self.stopped(now)),
+            (_, state, _) => Err(JobStoreError::WrongState { id: self.id, state }),
+        }
+    }
+
     /// `Dead` → `Ready` with a fresh set of attempts. The fence stays, so old holders stay out.
-    pub fn replayed(mut self, now: Millis) -> Self {
+    fn replayed(mut self, now: Millis) -> Self {
         self.attempt = 0;
         self.finished_at = None;
         self.cancel_requested = false;
@@ -169,7 +187,7 @@ impl Job {
     }
 
     /// Asks a live job to stop.
-    pub fn stopped(mut self, now: Millis) -> Self {
+    fn stopped(mut self, now: Millis) -> Self {
         if self.state == JobState::Ready {
             return self.ended(JobState::Cancelled, now);
         }

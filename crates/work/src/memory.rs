@@ -74,9 +74,7 @@ impl JobStore for MemoryJobStore {
         progress_percent: u8,
     ) -> Result<Heartbeat, JobStoreError> {
         let mut jobs = self.jobs();
-        let mut job = held(&jobs, id, fence)?;
-        job.lease_until = Some(lease_until);
-        job.progress_percent = progress_percent.min(100);
+        let job = held(&jobs, id, fence)?.beaten(lease_until, progress_percent);
         let beat = Heartbeat { cancel_requested: job.cancel_requested };
         jobs.insert(id, job);
         Ok(beat)
@@ -107,17 +105,8 @@ impl JobStore for MemoryJobStore {
     async fn steer(&self, id: JobId, order: Order, now: Millis) -> Result<Job, JobStoreError> {
         let mut jobs = self.jobs();
         let job = found(&jobs, id)?;
-        let wrong = JobStoreError::WrongState { id, state: job.state };
-        let job = match order {
-            Order::Replay if job.state == JobState::Dead => {
-                if let Some(other) = live(&jobs, &job.kind, &job.key) {
-                    return Err(JobStoreError::Superseded { id, live: other.id });
-                }
-                job.replayed(now)
-            }
-            Order::Cancel if job.state.is_live() => job.stopped(now),
-            Order::Replay | Order::Cancel => return Err(wrong),
-        };
+        let other = live(&jobs, &job.kind, &job.key).map(|j| j.id);
+        let job = job.steered(order, other, now)?;
         jobs.insert(id, job.clone());
         Ok(job)
     }
