@@ -4,6 +4,7 @@
 pub mod conformance;
 pub mod fold;
 pub mod heat;
+pub mod history;
 pub mod hour;
 pub mod impression;
 pub mod memory;
@@ -14,6 +15,7 @@ pub mod retention;
 
 pub use fold::{Fold, Observed, Watcher};
 pub use heat::Heat;
+pub use history::History;
 pub use hour::Hour;
 pub use impression::{Contribution, Counters, Impression, ImpressionKey, Showing};
 pub use memory::MemoryEngagementStore;
