@@ -337,6 +337,7 @@ export const en = {
     apiDocs: 'API documentation',
     version: (v: string) => `Version ${v}`,
     memberSince: (when: string) => `Here since ${when}`,
+    allVideos: 'All videos',
     noVideos: 'No videos to see',
     noVideosText: (name: string) => `${name} has not published anything yet.`,
     operatorTitle: 'Signing you in as operator',

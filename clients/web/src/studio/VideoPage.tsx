@@ -1,7 +1,7 @@
 /** One of my videos: where it stands and why, its words and numbers, and what I can do. */
 
 import { useEffect, useState } from 'preact/hooks';
-import { asProblem, house, videos, type Video } from '../api';
+import { asProblem, videos, type Video } from '../api';
 import { Poster } from '../feed/Poster';
 import { copyLink } from '../feed/store';
 import { follow } from '../live/socket';
