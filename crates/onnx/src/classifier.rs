@@ -1,0 +1,225 @@
+//! `FrameClassifier` on `rten`: ONNX in pure Rust, no C++ and no network.
+
+use crate::envelope;
+use crate::labels::{Activation, LabelMap, Layout, LoadError, activate};
+use crate::policy;
+use crate::resize::{Picture, golden, tensor};
+use async_trait::async_trait;
+use moderation::{FrameClassifier, SampledFrame};
+use rten::{Dimension, Model, ModelOptions, RunOptions, ThreadPool, Value};
+use sha2::{Digest, Sha256};
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use stdx::{Fault, FaultKind};
+use tokio::sync::Semaphore;
+use vocab::{Finding, taxonomy};
+
+/// Where the operator's model and its label map stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RtenConfig {
+    /// An `.onnx` file with one input picture and one row of answers.
+    pub model: PathBuf,
+    /// A label map; see the README of this crate.
+    pub labels: PathBuf,
+}
+
+struct Loaded {
+    model: Model,
+    labels: LabelMap,
+    pool: Arc<ThreadPool>,
+}
+
+/// Sees in frames what the operator's model sees. One frame at a time: bounded memory, one thread.
+pub struct RtenClassifier {
+    loaded: Arc<Loaded>,
+    version: String,
+    turn: Semaphore,
+}
+
+impl std::fmt::Debug for RtenClassifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RtenClassifier({} {})", self.loaded.labels.name, self.version)
+    }
+}
+
+impl RtenClassifier {
+    /// Reads, checks and tries the model. Slow (up to a second or so); call it once, at the start.
+    pub fn load(config: &RtenConfig) -> Result<Self, LoadError> {
+        let text = read(&config.labels, policy::LABELS_BYTES_MAX)?;
+        let text = String::from_utf8_lossy(&text);
+        let labels: LabelMap = toml::from_str(&text)
+            .map_err(|e| LoadError::Syntax { path: config.labels.clone(), error: Box::new(e) })?;
+        labels.check()?;
+        let bytes = read(&config.model, policy::MODEL_BYTES_MAX)?;
+        let digest = hex::encode(Sha256::digest(&bytes));
+        if let Some(pinned) = labels.model_sha256.as_ref().filter(|p| !p.eq_ignore_ascii_case(&digest)) {
+            let said = format!("the label map is for the model {pinned}, this one is {digest}");
+            return Err(LoadError::Mismatch(said));
+        }
+        // Another map over the same model can answer differently, so both make the version.
+        let both = Sha256::new().chain_update(&digest).chain_update(text.as_bytes()).finalize();
+        let version = format!("{}+{}", labels.version, hex::encode(&both[..6]));
+        let unreadable = |error: String| LoadError::Model { path: config.model.clone(), error };
+        if !envelope::is_onnx(&bytes) {
+            return Err(unreadable("it is damaged, or something else entirely".into()));
+        }
+        let model = ModelOptions::with_all_ops().load(bytes).map_err(|e| unreadable(e.to_string()))?;
+        let pool = Arc::new(ThreadPool::with_num_threads(policy::THREADS));
+        let loaded = Loaded { model, labels, pool };
+        loaded.check_shapes()?;
+        loaded.try_out()?;
+        Ok(Self { loaded: Arc::new(loaded), version, turn: Semaphore::new(1) })
+    }
+
+    /// What the model answers to a picture, as probabilities in the order of classes.
+    pub fn answers(&self, picture: &Picture) -> Result<Vec<f32>, Fault> {
+        let raw = self.loaded.infer(picture).map_err(Fault::internal)?;
+        Ok(activate(self.loaded.labels.output.activation, &raw))
+    }
+}
+
+#[async_trait]
+impl FrameClassifier for RtenClassifier {
+    fn name(&self) -> &str {
+        &self.loaded.labels.name
+    }
+
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn judges(&self) -> &[String] {
+        &self.loaded.labels.judges
+    }
+
+    async fn classify(&self, frames: &[SampledFrame]) -> Result<Vec<Vec<Finding>>, Fault> {
+        let _turn = self.turn.acquire().await.map_err(Fault::internal)?;
+        let mut seen = Vec::with_capacity(frames.len());
+        for frame in frames {
+            // One blocking call a frame: dropping this future stops after the frame under way.
+            let (loaded, frame) = (Arc::clone(&self.loaded), frame.clone());
+            let look = tokio::task::spawn_blocking(move || loaded.look(&frame));
+            seen.push(look.await.map_err(Fault::internal)??);
+        }
+        Ok(seen)
+    }
+}
+
+impl Loaded {
+    fn look(&self, frame: &SampledFrame) -> Result<Vec<Finding>, Fault> {
+        let picture = decode(&frame.jpeg)?;
+        let raw = self.infer(&picture).map_err(Fault::internal)?;
+        let found = self.labels.read(&raw).into_iter();
+        let finding = |(name, confidence): (&str, f32)| {
+            let (_, parent, level) = taxonomy::find(name)?;
+            let (name, parent) = (name.to_owned(), parent.to_owned());
+            Some(Finding { name, parent, level, confidence, at_ms: frame.at_ms.0 })
+        };
+        Ok(found.filter(|(_, c)| *c >= policy::CONFIDENCE_MIN).filter_map(finding).collect())
+    }
+
+    fn shape(&self) -> [usize; 4] {
+        let (w, h) = (self.labels.input.width as usize, self.labels.input.height as usize);
+        match self.labels.input.layout {
+            Layout::Nchw => [1, 3, h, w],
+            Layout::Nhwc => [1, h, w, 3],
+        }
+    }
+
+    /// The raw answers of the model; one a class, all of them numbers.
+    fn infer(&self, picture: &Picture) -> Result<Vec<f32>, String> {
+        let input = tensor(picture, &self.labels.input);
+        let value = Value::from_shape(&self.shape(), input).map_err(|e| e.to_string())?;
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));
+        let output = self.model.run_one(value.into(), Some(options)).map_err(|e| e.to_string())?;
+        let (shape, answers) = output
+            .into_shape_vec::<f32, 2>()
+            .map_err(|e| format!("the model does not answer with one row of numbers: {e}"))?;
+        let classes = self.labels.classes.len();
+        if shape != [1, classes] {
+            let said = format!(
+                "the model answers {} × {}, the label map names {classes} classes",
+                shape[0], shape[1]
+            );
+            return Err(said);
+        }
+        if !answers.iter().all(|a| a.is_finite()) {
+            return Err("the model answers with something that is no number".into());
+        }
+        Ok(answers)
+    }
+
+    fn check_shapes(&self) -> Result<(), LoadError> {
+        let mismatch = |said: String| Err(LoadError::Mismatch(said));
+        let (inputs, outputs) = (self.model.input_ids().len(), self.model.output_ids().len());
+        if inputs != 1 || outputs != 1 {
+            return mismatch(format!("the model has {inputs} inputs and {outputs} outputs; both must be 1"));
+        }
+        let (Some(found), expected) = (self.model.input_shape(0), self.shape()) else { return Ok(()) };
+        let fits = |(dim, size): (&Dimension, usize)| match dim {
+            Dimension::Fixed(n) => *n == size,
+            Dimension::Symbolic(_) => true,
+        };
+        if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {
+            return mismatch(format!("the model takes {found:?}, the label map says {expected:?}"));
+        }
+        Ok(())
+    }
+
+    /// Runs the golden picture: a model that cannot answer is found now, not at the first video.
+    fn try_out(&self) -> Result<(), LoadError> {
+        let raw = self.infer(&golden()).map_err(LoadError::Mismatch)?;
+        let p = activate(self.labels.output.activation, &raw);
+        if !p.iter().all(|p| (-policy::SUM_TOLERANCE..=1.0 + policy::SUM_TOLERANCE).contains(p)) {
+            let said = "the answers are no probabilities; set `activation` to softmax or sigmoid";
+            return Err(LoadError::Mismatch(said.into()));
+        }
+        let sum: f32 = p.iter().sum();
+        let exclusive = self.labels.output.combine == crate::labels::Combine::Sum;
+        if exclusive
+            && self.labels.output.activation != Activation::Sigmoid
+            && (sum - 1.0).abs() > policy::SUM_TOLERANCE
+        {
+            let said = format!("the answers add up to {sum}, not 1; is `activation` or `combine` wrong?");
+            return Err(LoadError::Mismatch(said));
+        }
+        let Some(expected) = &self.labels.golden else { return Ok(()) };
+        let off = p.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        if off > policy::GOLDEN_TOLERANCE {
+            let said = format!(
+                "the golden picture gives {p:?} instead of {expected:?}; channel order, range or resizing is wrong"
+            );
+            return Err(LoadError::Mismatch(said));
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
+    let failed = |error| LoadError::Read { path: path.to_owned(), error };
+    match bounded(path, limit).map_err(failed)? {
+        Some(bytes) => Ok(bytes),
+        None => Err(LoadError::TooLarge { path: path.to_owned(), limit }),
+    }
+}
+
+/// The whole file, or `None` when it is longer than `limit`.
+fn bounded(path: &Path, limit: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}
+
+fn decode(jpeg: &Path) -> Result<Picture, Fault> {
+    let bytes =
+        bounded(jpeg, policy::FRAME_BYTES_MAX)?.ok_or_else(|| Fault::internal("a frame is too large"))?;
+    let mut reader = image::ImageReader::with_format(Cursor::new(bytes), image::ImageFormat::Jpeg);
+    let mut limits = image::Limits::default();
+    (limits.max_image_width, limits.max_image_height) =
+        (Some(policy::FRAME_SIDE_MAX), Some(policy::FRAME_SIDE_MAX));
+    reader.limits(limits);
+    let rgb = reader.decode().map_err(|e| Fault::new(FaultKind::Internal, e))?.into_rgb8();
+    let (width, height) = (rgb.width() as usize, rgb.height() as usize);
+    Ok(Picture { width, height, rgb: rgb.into_raw() })
+}
