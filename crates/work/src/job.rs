@@ -171,7 +171,9 @@ impl Job {
     /// Obeys an order, where it makes sense. `live` = the live job of the same kind and key, if any.
     pub fn steered(self, order: Order, live: Option<JobId>, now: Millis) -> Result<Self, JobStoreError> {
         match (order, self.state, live) {
-            (Order::Replay, JobState::Dead, Some(live)) => Err(JobStoreError::Superseded { id: self.id, live }),
+            (Order::Replay, JobState::Dead, Some(live)) => {
+                Err(JobStoreError::Superseded { id: self.id, live })
+            }
             (Order::Replay, JobState::Dead, None) => Ok(self.replayed(now)),
             (Order::Cancel, state, _) if state.is_live() => Ok(self.stopped(now)),
             (_, state, _) => Err(JobStoreError::WrongState { id: self.id, state }),

@@ -87,6 +87,7 @@ impl Runner {
         let mut busy: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut periodic = self.periodic.clone();
         let mut prune_at = Millis(0);
+        let mut bell = self.deps.wake.listen();
         tokio::pin!(shutdown);
         loop {
             self.enqueue_periodic(&mut periodic).await;
@@ -104,7 +105,7 @@ impl Runner {
                         free(&mut busy, kind);
                     }
                 }
-                () = self.deps.wake.roused() => {}
+                () = bell.rung() => {}
                 () = sleep(self.policy.poll_every.to_duration()) => {}
             }
         }

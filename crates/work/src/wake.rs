@@ -4,19 +4,33 @@ use crate::job::{Job, NewJob};
 use crate::port::{Claim, Ending, Heartbeat, JobFilter, JobStore, JobStoreError, Order, Prune, Tally};
 use async_trait::async_trait;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use vocab::{JobId, Millis};
 
-/// A bell. Clones ring the same one; a ring nobody waits for is kept for the next wait.
+/// A bell. Clones ring the same one; every listener hears it, also one that was busy meanwhile.
 #[derive(Debug, Clone, Default)]
-pub struct Wake(Arc<Notify>);
+pub struct Wake(Arc<watch::Sender<()>>);
 
 impl Wake {
     pub fn rouse(&self) {
-        self.0.notify_one();
+        self.0.send_replace(());
     }
-    pub async fn roused(&self) {
-        self.0.notified().await;
+    pub fn listen(&self) -> Bell {
+        Bell(self.0.subscribe())
+    }
+}
+
+/// A listener's ear.
+#[derive(Debug)]
+pub struct Bell(watch::Receiver<()>);
+
+impl Bell {
+    /// Returns once the bell was rung since the last time. Safe to drop and call again.
+    pub async fn rung(&mut self) {
+        if self.0.changed().await.is_err() {
+            // Nobody is left who could ring.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
