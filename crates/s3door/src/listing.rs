@@ -77,10 +77,8 @@ impl Walk<'_> {
             return Ok(Flow::On);
         }
         // Everything below shares one common prefix: one look is enough.
-        if let Some(common) = self.common(key) {
-            if self.page.common_prefixes.contains(&common) {
-                return Ok(Flow::On);
-            }
+        if self.common(key).is_some_and(|c| self.page.common_prefixes.contains(&c)) {
+            return Ok(Flow::On);
         }
         let component = name.strip_suffix('/').unwrap_or(name);
         self.dir(&dir.join(encode(component)), key)

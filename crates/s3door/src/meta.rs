@@ -104,6 +104,14 @@ pub(crate) const ALGORITHMS: [Slot; 5] = [
 ];
 
 impl Sums {
+    /// SHA-256 alone, from hex.
+    pub fn of_sha256_hex(digits: &str) -> Option<Self> {
+        use base64::Engine as _;
+        let bytes = hex::decode(digits).ok().filter(|b| b.len() == 32)?;
+        let sha256 = Some(base64::engine::general_purpose::STANDARD.encode(bytes));
+        Some(Self { sha256, ..Self::default() })
+    }
+
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -4,7 +4,7 @@ use crate::error::StoreError;
 use crate::files::{self, Temp};
 use crate::meta::{ALGORITHMS, META_VERSION, NewObject, ObjectMeta, PartMeta, Sums, UploadMeta};
 use crate::name::Place;
-use crate::objects::{Condition, Objects, Origin, TMP, UPLOADS};
+use crate::objects::{Commit, Condition, Objects, TMP, UPLOADS};
 use crate::receive::{Digests, Received};
 use s3s::crypto::{Checksum as _, Md5};
 use std::fs::File;
@@ -151,8 +151,16 @@ impl Objects {
         let etag = Some(whole_etag(&parts)?);
         let sums = if whole.is_empty() { composite(&parts, upload.algorithm.as_deref())? } else { whole };
         let received = Received { temp, generation, size, md5: String::new(), sums };
-        let origin = Origin { upload: Some(upload.id), etag, sha256_hex };
-        let meta = self.commit(&ask.key, received, upload.says, origin, &ask.condition)?;
+        let commit = Commit {
+            key: ask.key.clone(),
+            says: upload.says,
+            condition: ask.condition.clone(),
+            upload: Some(upload.id),
+            etag,
+            sha256_hex,
+        };
+        let meta = self.commit(received, commit)?;
+        stdx::crash::reached("s3door.complete.committed");
         self.drop_upload(&ask.upload)?;
         Ok(meta)
     }

@@ -75,9 +75,13 @@ pub struct Standing {
     pub path: PathBuf,
 }
 
-/// Where a committed object came from.
+/// A received body on its way to a key.
 #[derive(Default)]
-pub(crate) struct Origin {
+pub(crate) struct Commit {
+    pub key: String,
+    pub says: NewObject,
+    pub condition: Condition,
+    /// The multipart upload it came from, and the etag that makes.
     pub upload: Option<String>,
     pub etag: Option<String>,
     pub sha256_hex: Option<String>,
@@ -186,36 +190,31 @@ impl Objects {
         Ok(Some(meta))
     }
 
-    /// Puts a received body under `key`. The rename of the metadata is the commit point.
-    pub(crate) fn commit(
-        &self,
-        key: &str,
-        received: Received,
-        says: NewObject,
-        origin: Origin,
-        condition: &Condition,
-    ) -> Result<ObjectMeta, StoreError> {
-        let place = Place::of(key)?;
+    /// Puts a received body under its key. The rename of the metadata is the commit point.
+    pub(crate) fn commit(&self, received: Received, ask: Commit) -> Result<ObjectMeta, StoreError> {
+        let place = Place::of(&ask.key)?;
         let meta = ObjectMeta {
             v: META_VERSION,
-            key: key.to_owned(),
+            key: ask.key,
             generation: received.generation,
             size: received.size,
-            etag: origin.etag.unwrap_or(received.md5),
+            etag: ask.etag.unwrap_or(received.md5),
             modified_ms: self.now_ms(),
-            says,
+            says: ask.says,
             sums: received.sums,
-            upload: origin.upload,
-            sha256_hex: origin.sha256_hex,
+            upload: ask.upload,
+            sha256_hex: ask.sha256_hex,
         };
         let event = self.announce(&meta)?;
         stdx::crash::reached("s3door.commit.announced");
-        let _guard = self.lock_key(key);
+        let _guard = self.lock_key(&meta.key);
         let before = self.meta_at(&place)?;
-        hold(condition, before.as_ref())?;
+        hold(&ask.condition, before.as_ref())?;
         self.swap_in(&place, &meta, before.as_ref(), received.temp)?;
-        // From here the object stands: nothing may turn the success into a failure.
+        // From here the object stands, and will be told about even if the disk refuses to be synced.
         event.keep();
+        files::sync_dir(&self.base().join(&place.dir))?;
+        stdx::crash::reached("s3door.commit.synced");
         if let Some(before) = before {
             self.bury(&place, before.generation);
         }
@@ -257,9 +256,6 @@ impl Objects {
             return Err(e.into());
         }
         stdx::crash::reached("s3door.commit.meta");
-        if let Err(e) = files::sync_dir(&base.join(&place.dir)) {
-            tracing::error!(error = %e, key = meta.key, "the directory could not be synced");
-        }
         Ok(())
     }
 
@@ -355,7 +351,7 @@ impl Objects {
         let key = key.to_owned();
         let commit = move |o: &Objects| {
             let received = o.receive_bytes(&bytes)?;
-            o.commit(&key, received, says, Origin::default(), &Condition::Always)
+            o.commit(received, Commit { key, says, ..Commit::default() })
         };
         let meta = self.blocking(commit).await?;
         self.tell(&meta).await;
@@ -372,7 +368,7 @@ impl Objects {
         let key = key.to_owned();
         let commit = move |o: &Objects| {
             let received = o.receive_file(&path)?;
-            o.commit(&key, received, says, Origin::default(), &Condition::Always)
+            o.commit(received, Commit { key, says, ..Commit::default() })
         };
         let meta = self.blocking(commit).await?;
         self.tell(&meta).await;

@@ -4,7 +4,7 @@ use super::{Bucket, Reply, condition, etag, is_composite, length, time, with_sum
 use crate::checks::Claims;
 use crate::error::StoreError;
 use crate::meta::NewObject;
-use crate::objects::Origin;
+use crate::objects::Commit;
 use crate::receive::Wanted;
 use s3s::dto::{
     ChecksumType, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectsInput,
@@ -36,9 +36,8 @@ impl Bucket {
         let wanted = Wanted { declared: Some(declared), algorithms: claims.algorithms(None) };
         let received = self.objects.receive(blob(input.body), wanted).await?;
         claims.check(&received)?;
-        let key = input.key;
-        let commit = move |o: &crate::Objects| o.commit(&key, received, says, Origin::default(), &condition);
-        let meta = self.objects.blocking(commit).await?;
+        let commit = Commit { key: input.key, says, condition, ..Commit::default() };
+        let meta = self.objects.blocking(move |o| o.commit(received, commit)).await?;
         self.objects.tell(&meta).await;
         let mut output = PutObjectOutput { e_tag: Some(etag(&meta.etag)), ..Default::default() };
         with_sums!(output, meta.sums);
