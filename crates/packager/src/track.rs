@@ -56,7 +56,24 @@ impl<'a> Track<'a> {
                 track.read_moof(&b, defaults, &mut clock)?;
             }
         }
+        track.start_at_zero();
         Ok(track)
+    }
+
+    /// Moves presentation so that the first picture is shown at 0. Encoders put it behind the pictures
+    /// that are held back for reordering and mend that with an edit list, which players treat
+    /// differently; composition offsets below zero say the same without one.
+    fn start_at_zero(&mut self) {
+        let (mut clock, mut first) = (0i64, i64::MAX);
+        for s in &self.samples {
+            first = first.min(clock + i64::from(s.shift));
+            clock += i64::from(s.duration);
+        }
+        // Samples are few enough that nothing of a real file overflows; a hostile one stays as it is.
+        let Ok(delay) = i32::try_from(first) else { return };
+        if self.samples.iter().all(|s| s.shift.checked_sub(delay).is_some()) {
+            self.samples.iter_mut().for_each(|s| s.shift -= delay);
+        }
     }
 
     fn read_moov(moov: &'a [u8], data: &'a [u8]) -> Result<Self, PackError> {
