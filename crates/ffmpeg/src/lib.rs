@@ -1,1 +1,26 @@
 #![doc = include_str!("../README.md")]
+
+mod args;
+mod audit;
+mod child;
+pub mod doctor;
+mod engine;
+mod jail;
+mod lines;
+mod loudness;
+mod orientation;
+mod pass_a;
+mod pass_a_args;
+mod pass_b;
+mod pass_b_args;
+pub mod policy;
+mod poster;
+mod probe;
+mod progress;
+mod room;
+mod timeline;
+mod verify;
+
+pub use doctor::{Features, Finding, examine as examine_machine};
+pub use engine::Ffmpeg;
+pub use policy::FfmpegPolicy;

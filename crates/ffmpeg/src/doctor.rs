@@ -1,0 +1,123 @@
+//! Whether this machine's ffmpeg can do the work, in words for a person.
+
+use crate::jail::landlock_version;
+use crate::policy::FfmpegPolicy;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use stdx::Fault;
+use tokio::process::Command;
+
+/// What the program can do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Features {
+    /// E.g. `5.1.9-0+deb12u1`.
+    pub version: String,
+    /// HDR is mapped to SDR properly; without it HDR videos look pale.
+    pub zscale: bool,
+    /// What is needed and not there.
+    pub lacks: Vec<String>,
+}
+
+/// One answer of the doctor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub name: &'static str,
+    /// `None`: works, but less well.
+    pub ok: Option<bool>,
+    pub detail: String,
+    /// What to do about it.
+    pub advice: Option<String>,
+}
+
+const FILTERS: [&str; 14] = [
+    "scale", "fps", "setpts", "split", "trim", "tpad", "tile", "transpose", "colormatrix", "loudnorm",
+    "aresample", "apad", "atrim", "aformat",
+];
+const ENCODERS: [&str; 4] = ["libx264", "aac", "mjpeg", "rawvideo"];
+const DECODERS: [&str; 6] = ["h264", "hevc", "vp9", "aac", "mp3", "opus"];
+const PROBE_LIMIT: Duration = Duration::from_secs(10);
+
+/// A program by name in the search path, or by absolute path.
+pub(crate) fn find(program: &Path) -> Option<PathBuf> {
+    if program.components().count() > 1 {
+        return program.is_file().then(|| program.to_owned());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|p| p.is_file())
+}
+
+async fn ask(program: &Path, question: &str) -> Result<String, Fault> {
+    let mut command = Command::new(program);
+    command.args(["-hide_banner", question]).stdin(std::process::Stdio::null()).kill_on_drop(true);
+    let answer = tokio::time::timeout(PROBE_LIMIT, command.output()).await;
+    let output = answer.map_err(|_| Fault::unavailable(format!("{} does not answer", program.display())))??;
+    if !output.status.success() {
+        return Err(Fault::unavailable(format!("{} {question} failed", program.display())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Asks a program what it can do.
+pub(crate) async fn features(ffmpeg: &Path) -> Result<Features, Fault> {
+    let (version, filters, encoders, decoders) = tokio::try_join!(
+        ask(ffmpeg, "-version"),
+        ask(ffmpeg, "-filters"),
+        ask(ffmpeg, "-encoders"),
+        ask(ffmpeg, "-decoders"),
+    )?;
+    let word = |n: usize| version.split_whitespace().nth(n).unwrap_or("unknown").to_owned();
+    let mut lacks = Vec::new();
+    for (kind, names, list) in [
+        ("filter", &FILTERS[..], &filters),
+        ("encoder", &ENCODERS[..], &encoders),
+        ("decoder", &DECODERS[..], &decoders),
+    ] {
+        let missing = names.iter().filter(|n| !has(list, n));
+        lacks.extend(missing.map(|n| format!("{kind} {n}")));
+    }
+    Ok(Features { version: word(2), zscale: has(&filters, "zscale") && has(&filters, "tonemap"), lacks })
+}
+
+/// Lists have the name in the second column.
+fn has(list: &str, name: &str) -> bool {
+    list.lines().any(|l| l.split_whitespace().nth(1) == Some(name))
+}
+
+/// Everything about media work on this machine that a person may have to mend.
+pub async fn examine(policy: &FfmpegPolicy) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let install = || Some("Install ffmpeg 5.1 or later with libx264 (Debian: apt install ffmpeg).".to_owned());
+    for (name, program) in [("ffprobe", &policy.ffprobe), ("ffmpeg", &policy.ffmpeg)] {
+        let found = find(program);
+        let detail = found.as_ref().map_or_else(|| "not found".to_owned(), |p| p.display().to_string());
+        let ok = found.is_some();
+        findings.push(Finding { name, ok: Some(ok), detail, advice: if ok { None } else { install() } });
+        let (Some(path), "ffmpeg") = (found, name) else { continue };
+        findings.push(match features(&path).await {
+            Ok(f) if f.lacks.is_empty() => {
+                Finding { name: "ffmpeg features", ok: Some(true), detail: f.version, advice: None }
+            }
+            Ok(f) => {
+                let detail = format!("{} has no {}", f.version, f.lacks.join(", "));
+                Finding { name: "ffmpeg features", ok: Some(false), detail, advice: install() }
+            }
+            Err(e) => {
+                Finding { name: "ffmpeg features", ok: Some(false), detail: e.to_string(), advice: install() }
+            }
+        });
+    }
+    findings.push(sandbox());
+    findings
+}
+
+fn sandbox() -> Finding {
+    let (ok, detail, advice) = match landlock_version() {
+        0 => (
+            None,
+            "the kernel has no Landlock: children are limited, but may read what we may".to_owned(),
+            Some("Use a kernel from 5.13 on with landlock in its list of security modules.".to_owned()),
+        ),
+        n => (Some(true), format!("Landlock version {n}"), None),
+    };
+    Finding { name: "media sandbox", ok, detail, advice }
+}

@@ -1,0 +1,192 @@
+//! The engine: what it was opened with, and how it runs children.
+
+use crate::args::Args;
+use crate::audit::{Source, audit, check_magic, explain, refuse};
+use crate::child::{self, Done, Task, Trouble};
+use crate::doctor::{self, Features};
+use crate::jail::Jail;
+use crate::pass_b_args::RECIPE;
+use crate::policy::FfmpegPolicy;
+use crate::probe::Probe;
+use crate::progress::Meter;
+use crate::room::Room;
+use moderation::port::{MediaError, Progress};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use stdx::{Fault, FaultKind};
+use tokio::io::AsyncReadExt;
+use tokio::sync::Semaphore;
+use transcode::LadderProfile;
+use vocab::FailureReason;
+
+/// `ffmpeg` and `ffprobe` as examiner and encoder. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ffmpeg(pub(crate) Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub policy: FfmpegPolicy,
+    pub profile: LadderProfile,
+    pub features: Features,
+    ffmpeg: PathBuf,
+    ffprobe: PathBuf,
+    /// Passes A and B wait in lines of their own: a verdict must not wait for a long encode.
+    pub examining: Semaphore,
+    pub encoding: Semaphore,
+}
+
+/// A run of `ffmpeg`: its command line, where, for how much media, and who watches.
+pub(crate) struct Run<'a> {
+    pub args: Args,
+    pub room: &'a Room,
+    pub media_ms: i64,
+    pub progress: Progress,
+}
+
+/// A run that ended with success.
+pub(crate) struct Ran {
+    pub done: Done,
+    /// Pictures that came out of the first video output.
+    pub frames: u64,
+}
+
+impl Ffmpeg {
+    /// Finds the programs and asks what they can do. Fails when something is missing that no work can
+    /// do without; [`crate::doctor::examine`] says the same in words for a person.
+    pub async fn open(policy: FfmpegPolicy, profile: LadderProfile) -> Result<Self, Fault> {
+        let missing = |program: &Path| Fault::unavailable(format!("{} is not installed", program.display()));
+        let ffmpeg = doctor::find(&policy.ffmpeg).ok_or_else(|| missing(&policy.ffmpeg))?;
+        let ffprobe = doctor::find(&policy.ffprobe).ok_or_else(|| missing(&policy.ffprobe))?;
+        let features = doctor::features(&ffmpeg).await?;
+        if let Some(lack) = features.lacks.first() {
+            return Err(Fault::unavailable(format!("this ffmpeg has no {lack}")));
+        }
+        let jobs = policy.jobs();
+        let (examining, encoding) = (Semaphore::new(jobs), Semaphore::new(jobs));
+        Ok(Self(Arc::new(Inner { policy, profile, features, ffmpeg, ffprobe, examining, encoding })))
+    }
+
+    /// Part of every rendition's name: another version may encode the same plan to other bytes.
+    pub(crate) fn identity(&self) -> String {
+        let threads = self.0.policy.x264_threads;
+        format!("ffmpeg {} recipe {RECIPE} threads {threads}", self.0.features.version)
+    }
+
+    pub(crate) async fn permit(line: &Semaphore) -> Result<tokio::sync::SemaphorePermit<'_>, MediaError> {
+        line.acquire().await.map_err(|e| MediaError::Fault(Fault::internal(e)))
+    }
+
+    /// Looks at the file without decoding it.
+    pub(crate) async fn audit(&self, room: &Room) -> Result<Source, MediaError> {
+        let size = tokio::fs::metadata(room.input()).await.map_err(Fault::from)?.len();
+        let mut head = [0u8; 16];
+        let mut file = tokio::fs::File::open(room.input()).await.map_err(Fault::from)?;
+        let n = file.read(&mut head).await.map_err(Fault::from)?;
+        check_magic(&head[..n]).map_err(MediaError::Refused)?;
+        let mut args = Args::default();
+        args.words("-v error").guards(&self.0.policy);
+        args.words("-show_streams -show_format -show_entries packet=stream_index,pts_time,duration_time,flags");
+        args.words("-of json").arg(room.input());
+        let done = self.probe(args, std::slice::from_ref(&room.input_dir), &room.out).await?;
+        let log = done.log.lines().collect::<Vec<_>>().join("\n");
+        if !done.status.success() {
+            return Err(self.probe_failed(&done, &log));
+        }
+        let probe: Probe = serde_json::from_slice(&done.stdout)
+            .map_err(|e| MediaError::Failed(format!("ffprobe's answer is not what it should be: {e}")))?;
+        audit(&probe, &log, size, &self.0.policy.intake).map_err(MediaError::Refused)
+    }
+
+    fn probe_failed(&self, done: &Done, log: &str) -> MediaError {
+        use std::os::unix::process::ExitStatusExt;
+        match done.status.signal() {
+            Some(signal) => killed(signal),
+            None => MediaError::Refused(explain(log)),
+        }
+    }
+
+    /// Runs ffprobe on files that `read` allows.
+    pub(crate) async fn probe(&self, args: Args, read: &[PathBuf], out: &Path) -> Result<Done, MediaError> {
+        let limits = &self.0.policy.limits;
+        let task = Task {
+            program: self.0.ffprobe.clone(),
+            args: args.0,
+            jail: self.jail(read, out, limits.cpu_base_s + self.longest_s()),
+            wall: Duration::from_secs((limits.cpu_base_s + self.longest_s()) * limits.wall_factor),
+            stall: None,
+            stdout_bytes: limits.stdout_bytes,
+        };
+        child::run(&task, None).await.map_err(trouble)
+    }
+
+    fn longest_s(&self) -> u64 {
+        (self.0.profile.source_duration_max_ms.0.max(0) / 1000) as u64
+    }
+
+    fn jail(&self, read: &[PathBuf], write: &Path, cpu_s: u64) -> Jail {
+        let mut read = read.to_vec();
+        read.extend(self.0.policy.library_dirs.iter().cloned());
+        // A private build stands beside its libraries.
+        read.extend([&self.0.ffmpeg, &self.0.ffprobe].iter().filter_map(|p| p.parent().map(Path::to_owned)));
+        Jail { read, write: write.to_owned(), cpu_s, limits: self.0.policy.limits.clone() }
+    }
+
+    /// Runs ffmpeg in a room until it succeeds or its end is understood.
+    pub(crate) async fn run(&self, run: Run<'_>) -> Result<Ran, MediaError> {
+        let limits = &self.0.policy.limits;
+        let cpu_s = limits.cpu_base_s + limits.cpu_per_media_s * (run.media_ms.max(0) as u64).div_ceil(1000);
+        let task = Task {
+            program: self.0.ffmpeg.clone(),
+            args: run.args.0,
+            jail: self.jail(std::slice::from_ref(&run.room.input_dir), &run.room.out, cpu_s),
+            wall: Duration::from_secs(cpu_s * limits.wall_factor),
+            stall: Some(Duration::from_secs(limits.stall_s)),
+            stdout_bytes: limits.stdout_bytes,
+        };
+        let mut meter = Meter::new(run.progress, run.media_ms);
+        let mut each_line = |line: &str| meter.line(line);
+        let done = child::run(&task, Some(&mut each_line)).await.map_err(trouble)?;
+        if done.status.success() {
+            return Ok(Ran { done, frames: meter.frames });
+        }
+        Err(failed(&done))
+    }
+}
+
+/// A child that ended badly by itself: whose fault was it?
+fn failed(done: &Done) -> MediaError {
+    use std::os::unix::process::ExitStatusExt;
+    if let Some(signal) = done.status.signal() {
+        return killed(signal);
+    }
+    if done.log.has("No space left on device") || done.log.has("File too large") {
+        return MediaError::Fault(Fault::new(FaultKind::Full, done.log.last_words()));
+    }
+    if done.log.has("Cannot allocate memory") {
+        return MediaError::Refused(refuse("media.too_large", "The video needs more memory than we give to one."));
+    }
+    MediaError::Failed(done.log.last_words())
+}
+
+fn killed(signal: i32) -> MediaError {
+    if signal == libc::SIGXCPU {
+        return MediaError::Refused(timeout());
+    }
+    MediaError::Failed(format!("killed by signal {signal}"))
+}
+
+fn timeout() -> FailureReason {
+    refuse("media.timeout", "The video takes far longer to read than it is long. It may be damaged.")
+}
+
+fn trouble(trouble: Trouble) -> MediaError {
+    match trouble {
+        Trouble::Stalled { busy: true, .. } => MediaError::Refused(timeout()),
+        Trouble::Flood => {
+            MediaError::Refused(refuse("media.unreadable", "The file has far more parts than a video needs."))
+        }
+        Trouble::Start(e) | Trouble::Io(e) => MediaError::Fault(e.into()),
+        other => MediaError::Failed(other.to_string()),
+    }
+}

@@ -1,0 +1,106 @@
+//! Decodes what was stored, to its end, and compares it with what was planned.
+
+use crate::args::Args;
+use crate::engine::Ffmpeg;
+use crate::probe::{Probe, Stream, micros};
+use moderation::port::MediaError;
+use std::path::Path;
+use transcode::{Expectation, VerifyJob};
+
+/// A published video may be this much shorter or longer than planned, and one frame.
+const TOLERANCE_PERCENT: i64 = 2;
+
+impl Ffmpeg {
+    /// All renditions at once: small rungs decode in no time, and the cores are ours for this step.
+    pub(crate) async fn look_at_all(&self, job: &VerifyJob) -> Result<(), MediaError> {
+        let mut looks = tokio::task::JoinSet::new();
+        for (i, file) in job.files.iter().enumerate() {
+            let (engine, file, out) = (self.clone(), file.clone(), job.work_dir.clone());
+            let (expect, size) = (job.expect.clone(), job.expect.sizes.get(i).copied());
+            looks.spawn(async move {
+                let probe = engine.decode_all(&file, &out).await?;
+                check(&probe, &expect, size)
+                    .map_err(|wrong| MediaError::Failed(format!("{}: {wrong}", file.display())))
+            });
+        }
+        let mut done = 0;
+        while let Some(looked) = looks.join_next().await {
+            looked.map_err(|e| MediaError::Failed(e.to_string()))??;
+            done += 1;
+            (job.progress)((done * 100 / job.files.len().max(1)) as u8);
+        }
+        Ok(())
+    }
+
+    async fn decode_all(&self, file: &Path, out: &Path) -> Result<Probe, MediaError> {
+        let mut args = Args::default();
+        args.words("-v error").guards(&self.0.policy);
+        // Every picture is decoded; only the smoothing of block edges, which cannot fail, is left out.
+        args.words("-threads 2 -skip_loop_filter all -count_frames -show_streams -show_format");
+        args.words("-show_entries packet=stream_index,pts_time,flags -of json").arg(file);
+        let done = self.probe(args, &[file.to_owned()], out).await?;
+        if !done.status.success() || done.log.lines().next().is_some() {
+            let said = done.log.last_words();
+            return Err(MediaError::Failed(format!("{} does not decode cleanly: {said}", file.display())));
+        }
+        serde_json::from_slice(&done.stdout)
+            .map_err(|e| MediaError::Failed(format!("ffprobe's answer is not what it should be: {e}")))
+    }
+}
+
+/// What is wrong with a decoded rendition, if anything. Pure.
+fn check(probe: &Probe, expect: &Expectation, size: Option<(u32, u32)>) -> Result<(), String> {
+    let of = |kind: &str| probe.streams.iter().find(|s| s.codec_type == kind);
+    let video = of("video").ok_or("there is no picture")?;
+    if size.is_some_and(|s| s != (video.width, video.height)) {
+        return Err(format!("the picture is {} × {}", video.width, video.height));
+    }
+    check_count(video, expect)?;
+    check_keys(probe, video, expect)?;
+    if of("audio").is_some() != expect.has_audio {
+        return Err("the sound is missing, or there is one that should not be".into());
+    }
+    if let Some(audio) = of("audio") {
+        if decoded(audio) == 0 {
+            return Err("the sound is empty".into());
+        }
+        check_start(audio)?;
+    }
+    check_start(video)
+}
+
+fn decoded(stream: &Stream) -> i64 {
+    stream.nb_read_frames.as_deref().and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+fn check_count(video: &Stream, expect: &Expectation) -> Result<(), String> {
+    let planned = (expect.duration_ms.0 * i64::from(expect.fps) + 500) / 1000;
+    let allowed = 1 + planned * TOLERANCE_PERCENT / 100;
+    let is = decoded(video);
+    if is == 0 || (is - planned).abs() > allowed {
+        return Err(format!("{is} pictures instead of {planned}"));
+    }
+    Ok(())
+}
+
+/// A segment that does not start with a key frame cannot be switched to.
+fn check_keys(probe: &Probe, video: &Stream, expect: &Expectation) -> Result<(), String> {
+    let packets = probe.packets.iter().filter(|p| p.stream_index == video.index);
+    let keys: Vec<i64> = packets.filter(|p| p.is_key()).filter_map(crate::probe::Packet::pts_us).collect();
+    let mut starts_ms = 0i64;
+    for (n, length) in expect.segment_ms.iter().enumerate() {
+        if !keys.iter().any(|k| (k - starts_ms * 1000).abs() <= 1_000) {
+            return Err(format!("segment {n} does not start with a key frame"));
+        }
+        starts_ms += i64::from(*length);
+    }
+    Ok(())
+}
+
+fn check_start(stream: &Stream) -> Result<(), String> {
+    let start = stream.start_time.as_deref().and_then(micros);
+    match start {
+        Some(0) => Ok(()),
+        other => Err(format!("the {} starts at {other:?} µs", stream.codec_type)),
+    }
+}
