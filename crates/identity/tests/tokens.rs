@@ -1,5 +1,7 @@
 //! What the verifier refuses, and how it gets its keys.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod fixture;
 
 use async_trait::async_trait;

@@ -4,6 +4,7 @@ use crate::account::{Role, User};
 use crate::port::{AccountStore, AccountStoreError as E, UserFilter};
 use std::sync::Arc;
 use testkit::{Case, case};
+use tokio::task::JoinSet;
 use vocab::{Millis, UserId};
 
 type Store = Arc<dyn AccountStore>;
@@ -170,16 +171,16 @@ async fn an_update_of_an_old_revision_is_stale(store: Store) {
 
 async fn racing_updates_have_one_winner(store: Store) {
     add(&store, user(1)).await;
-    let racers: Vec<_> = (0..8)
+    let racers: JoinSet<_> = (0..8)
         .map(|n| {
             let (store, mut mine) = (Arc::clone(&store), user(1));
             mine.bio = n.to_string();
-            tokio::spawn(async move { store.update(mine).await })
+            async move { store.update(mine).await }
         })
         .collect();
     let mut won = Vec::new();
-    for racer in racers {
-        match racer.await.expect("no panic") {
+    for outcome in racers.join_all().await {
+        match outcome {
             Ok(user) => won.push(user),
             Err(e) => assert!(matches!(e, E::Stale { .. }), "{e}"),
         }
@@ -189,16 +190,16 @@ async fn racing_updates_have_one_winner(store: Store) {
 }
 
 async fn racing_registrations_have_one_winner(store: Store) {
-    let racers: Vec<_> = (1..=8)
+    let racers: JoinSet<_> = (1..=8)
         .map(|n| {
             let (store, mut mine) = (Arc::clone(&store), user(n));
             mine.email = Some("wanted@example.org".to_owned());
-            tokio::spawn(async move { store.insert(mine).await })
+            async move { store.insert(mine).await }
         })
         .collect();
     let mut won = 0;
-    for racer in racers {
-        match racer.await.expect("no panic") {
+    for outcome in racers.join_all().await {
+        match outcome {
             Ok(()) => won += 1,
             Err(e) => assert!(matches!(e, E::EmailTaken), "{e}"),
         }

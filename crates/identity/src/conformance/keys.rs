@@ -4,6 +4,7 @@ use crate::keys::StoredKey;
 use crate::port::{KeyStore, KeyStoreError as E, OperatorCode};
 use std::sync::Arc;
 use testkit::{Case, case};
+use tokio::task::JoinSet;
 use vocab::Millis;
 
 type Store = Arc<dyn KeyStore>;
@@ -110,15 +111,15 @@ async fn a_new_code_replaces_the_old_one(store: Store) {
 
 async fn racing_takers_have_one_winner(store: Store) {
     store.put_code(code(1)).await.unwrap();
-    let racers: Vec<_> = (0..8)
+    let racers: JoinSet<_> = (0..8)
         .map(|_| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.take_code([1; 32], Millis(10)).await })
+            async move { store.take_code([1; 32], Millis(10)).await }
         })
         .collect();
     let mut won = 0;
-    for racer in racers {
-        won += u32::from(racer.await.expect("no panic").unwrap());
+    for outcome in racers.join_all().await {
+        won += u32::from(outcome.unwrap());
     }
     assert_eq!(won, 1);
 }

@@ -4,6 +4,7 @@ use crate::port::{SessionStore, SessionStoreError as E};
 use crate::session::{Ended, Rotation, Session, SessionId};
 use std::sync::Arc;
 use testkit::{Case, case};
+use tokio::task::JoinSet;
 use vocab::{DeviceId, Millis, UserId};
 
 type Store = Arc<dyn SessionStore>;
@@ -120,15 +121,15 @@ async fn a_rotation_from_another_generation_is_stale(store: Store) {
 
 async fn racing_rotations_have_one_winner(store: Store) {
     let id = open(&store, session(1)).await;
-    let racers: Vec<_> = (10..18)
+    let racers: JoinSet<_> = (10..18)
         .map(|mark| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.rotate(id, rotation(0, mark)).await })
+            async move { store.rotate(id, rotation(0, mark)).await }
         })
         .collect();
     let mut won = Vec::new();
-    for racer in racers {
-        match racer.await.expect("no panic") {
+    for outcome in racers.join_all().await {
+        match outcome {
             Ok(session) => won.push(session),
             Err(e) => assert!(matches!(e, E::Stale { .. }), "{e}"),
         }
@@ -182,15 +183,15 @@ async fn the_first_end_stays(store: Store) {
 
 async fn racing_ends_have_one_winner(store: Store) {
     let id = open(&store, session(1)).await;
-    let racers: Vec<_> = (0..8)
+    let racers: JoinSet<_> = (0..8)
         .map(|n| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.end(id, Ended::Revoked, Millis(200 + n)).await })
+            async move { store.end(id, Ended::Revoked, Millis(200 + n)).await }
         })
         .collect();
     let mut won = 0;
-    for racer in racers {
-        won += u32::from(racer.await.expect("no panic").unwrap());
+    for outcome in racers.join_all().await {
+        won += u32::from(outcome.unwrap());
     }
     assert_eq!(won, 1);
 }
