@@ -12,6 +12,9 @@ use work::{
     Job, JobContext, JobError, JobFilter, JobHandler, JobState, JobStore, Jobs, NewJob, Order, Outcome,
 };
 
+/// A point at which a test may kill the process.
+pub const PREFIX_ERASED: &str = "catalog.erase.prefix";
+
 /// The code of a video whose job gave up.
 pub const GAVE_UP: &str = "internal.gave_up";
 
@@ -175,6 +178,7 @@ impl JobHandler for Erase {
         }
         for prefix in MediaKey::prefixes_of(id) {
             self.eraser.delete_prefix(&prefix).await?;
+            stdx::crash::reached(PREFIX_ERASED);
         }
         match self.videos.advance(Advance::new(id, Status::Removed, Status::Erased, self.clock.now())).await {
             Ok(_) | Err(VideoStoreError::Stale { actual: Status::Erased, .. }) => Ok(Outcome::Done),

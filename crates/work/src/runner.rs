@@ -36,6 +36,11 @@ struct Periodic {
 /// The key of every periodic job: one live job a kind.
 pub const PERIODIC_KEY: &str = "periodic";
 
+/// Points at which a test may kill the process.
+pub const CLAIMED: &str = "work.claimed";
+pub const FINISHING: &str = "work.finishing";
+pub const FINISHED: &str = "work.finished";
+
 /// Tries to write how a job ended before its lease is left to run out.
 const FINISH_TRIES: u32 = 5;
 
@@ -161,6 +166,9 @@ impl Runner {
                 Err(error) => tracing::warn!(kind, %error, "cannot claim jobs"),
             }
         }
+        if !taken.is_empty() {
+            stdx::crash::reached(CLAIMED);
+        }
         self.claims().extend(taken.iter().map(|(_, job)| (job.id, job.fence)));
         taken
     }
@@ -237,10 +245,14 @@ impl Runner {
     }
 
     async fn settle(&self, handler: &dyn JobHandler, job: &Job, ending: Ending) {
+        stdx::crash::reached(FINISHING);
         for attempt in 0..FINISH_TRIES {
             let now = self.deps.clock.now();
             match self.deps.store.finish(job.id, job.fence, ending.clone(), now).await {
-                Ok(job) => return tell(handler, &job).await,
+                Ok(job) => {
+                    stdx::crash::reached(FINISHED);
+                    return tell(handler, &job).await;
+                }
                 Err(JobStoreError::Fault(error)) => {
                     tracing::warn!(job = %job.id, %error, "cannot write how a job ended");
                     sleep(self.policy.backoff.delay(attempt, self.deps.entropy.as_ref()).to_duration()).await;
