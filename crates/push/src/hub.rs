@@ -70,9 +70,9 @@ impl Subscription {
             return Some(hello);
         }
         if let Some(message) = self.replay.pop_front() {
-            return Some(Message::VideoStatus(message));
+            return Some(Message::VideoStatus(Box::new(message)));
         }
-        self.live.recv().await.map(Message::VideoStatus)
+        self.live.recv().await.map(|message| Message::VideoStatus(Box::new(message)))
     }
 
     /// How often the connection should be pinged.

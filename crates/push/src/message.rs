@@ -14,7 +14,7 @@ pub enum Message {
         seq: u64,
         missed: bool,
     },
-    VideoStatus(VideoStatus),
+    VideoStatus(Box<VideoStatus>),
     /// The line was too slow and messages were left out: fetch the lists again.
     Resync {
         seq: u64,
@@ -113,7 +113,7 @@ mod tests {
         let mut status = VideoStatus::progressed(VideoId(1), Status::Encoding, 63, Millis(9));
         status.seq = 8;
         assert_eq!(
-            Message::VideoStatus(status).to_json(),
+            Message::VideoStatus(Box::new(status)).to_json(),
             r#"{"type":"video_status","seq":8,"video_id":"0000000000001","status":"encoding","status_text":"Making it play everywhere 63 %","progress_percent":63,"at_ms":9}"#
         );
     }
