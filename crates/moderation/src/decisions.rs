@@ -1,6 +1,6 @@
 //! What a moderator does: decide, take back, keep the block list. Everything leaves a trail.
 
-use crate::port::{BlockEntry, Trail, TrailFilter};
+use crate::port::{BlockEntry, ModerationStoreError, Trail, TrailFilter};
 use crate::record::{Decider, Decision, ModerationRecord, action};
 use crate::reviews::{ReviewError, Reviews};
 use crate::settle::status_of;
@@ -25,7 +25,7 @@ impl Reviews {
         let decision = self.decision_of(&ask)?;
         let video = desk.videos.get(ask.video).await?;
         let mut record = desk.store.get(ask.video).await?.ok_or(ReviewError::NotFound)?;
-        may_decide(video.status, ask.verdict)?;
+        may_decide(video.status, ask.verdict, record.waiting_since.is_some())?;
         if ask.verdict == Verdict::Approve {
             self.may_approve(&record).await?;
         }
@@ -90,7 +90,10 @@ impl Reviews {
         let Some((n, last)) = record.decisions.iter().enumerate().next_back() else { return Ok(()) };
         let Some(by) = last.by else { return Ok(()) };
         let wanted = record.standing().map(|d| status_of(d.verdict));
-        let passed_on = matches!(video.status, Status::Encoding | Status::Verifying | Status::Published);
+        let passed_on = matches!(
+            video.status,
+            Status::Encoding | Status::Verifying | Status::Published | Status::Unlisted
+        );
         if wanted.is_some_and(|w| w != video.status && !(w == Status::Approved && passed_on)) {
             let said = format!("This video went elsewhere meanwhile; it is {}.", video.status.word());
             return Err(ReviewError::Conflict(said));
@@ -144,8 +147,12 @@ impl Reviews {
             undoes: Some(n),
             ..last.clone()
         };
-        // The catalog first: it alone knows whether the encode has begun.
-        self.reopen(&record, &undoing).await?;
+        let video = desk.videos.get(id).await?;
+        let was_kept = last.verdict == Verdict::Approve && video.published_at.is_some_and(|p| p <= last.at);
+        if !(was_kept && video.status.is_readable()) {
+            // The catalog first: it alone knows whether the encode has begun.
+            self.reopen(&record, &undoing).await?;
+        }
         record.decisions.push(undoing);
         let since = *record.queued_at.get_or_insert(now);
         record.waiting_since = Some(since);
@@ -174,10 +181,23 @@ impl Reviews {
         }
     }
 
-    /// A viewer's complaint; one a viewer and video. Moderators see it beside the video.
+    /// A viewer's complaint; one a viewer and video. A published video goes on playing, and waits in
+    /// the queue for a person who keeps it (approve) or takes it down (reject).
     pub async fn report(&self, id: VideoId, by: UserId, detail: String) -> Result<(), ReviewError> {
-        let detail = detail.chars().take(self.0.desk.policy.text_max_chars).collect();
-        self.note(format!("{id}:report:{by}"), by, action::REPORT, Some(id), detail).await
+        let desk = &self.0.desk;
+        let detail = detail.chars().take(desk.policy.text_max_chars).collect();
+        self.note(format!("{id}:report:{by}"), by, action::REPORT, Some(id), detail).await?;
+        let Some(mut record) = desk.store.get(id).await? else { return Ok(()) };
+        if record.waiting_since.is_none() && desk.videos.get(id).await?.status.is_readable() {
+            let now = desk.clock.now();
+            (record.waiting_since, record.queued_at) = (Some(now), Some(now));
+            match desk.store.save(record).await {
+                // Somebody else wrote: the complaint stands in the trail, and the next one asks again.
+                Ok(_) | Err(ModerationStoreError::Stale { .. }) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Newest first.
@@ -255,9 +275,11 @@ impl Reviews {
 }
 
 /// From which status a moderator may ask for what.
-fn may_decide(status: Status, verdict: Verdict) -> Result<(), ReviewError> {
+fn may_decide(status: Status, verdict: Verdict, waits: bool) -> Result<(), ReviewError> {
     use Status::{InReview, Published, Rejected, Unlisted};
     match (status, verdict) {
+        // A reported video that is published: somebody looked and keeps it.
+        (Published | Unlisted, Verdict::Approve) if waits => Ok(()),
         (InReview, _)
         | (Published | Unlisted, Verdict::Reject | Verdict::Escalate)
         | (Rejected, Verdict::Escalate) => Ok(()),

@@ -6,6 +6,7 @@ pub mod decisions;
 pub mod jobs;
 pub mod memory;
 pub mod moderator;
+mod opinion;
 pub mod policy;
 pub mod port;
 pub mod record;

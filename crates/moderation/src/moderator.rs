@@ -3,15 +3,13 @@
 //! Killed anywhere, the next run resumes: frames and drafts have deterministic names, the record is
 //! written before the status moves, and a decision that stands is brought into force again.
 
+use crate::opinion::{is_overtaken, stands};
 use crate::port::{
     BlockEntry, BlockList, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier, LocalFile,
     MediaError, ModerationStoreError, Progress, SourceFiles,
 };
-use crate::record::{
-    ClassifierId, Decider, Decision, Draft, JudgedFrame, ModerationRecord, action, digest_of,
-};
+use crate::record::{ClassifierId, Draft, ModerationRecord, digest_of};
 use crate::settle::{Desk, SettleError};
-use crate::verdict::{self, Ruling};
 use crate::work_dir::WorkDir;
 use catalog::{Advance, Facts, Video, VideoStoreError};
 use sha2::{Digest, Sha256};
@@ -80,7 +78,7 @@ pub struct Attempt {
 }
 
 #[derive(Clone)]
-pub struct Moderator(Arc<ModeratorDeps>);
+pub struct Moderator(pub(crate) Arc<ModeratorDeps>);
 
 impl Moderator {
     pub fn new(deps: ModeratorDeps) -> Self {
@@ -191,7 +189,7 @@ impl Moderator {
         Ok(store.save(fresh).await?)
     }
 
-    fn classifier_id(&self) -> Option<ClassifierId> {
+    pub(crate) fn classifier_id(&self) -> Option<ClassifierId> {
         let c = self.0.classifier.as_ref()?;
         Some(ClassifierId { name: c.name().to_owned(), version: c.version().to_owned() })
     }
@@ -288,134 +286,6 @@ impl Moderator {
         files.put_private(MediaKey::DraftFacts { video, digest }, Content::Bytes(json.into())).await?;
         Ok(())
     }
-
-    /// Looks at the frames, rules, and writes the record with its decision in one step.
-    async fn decide(
-        &self,
-        mut record: ModerationRecord,
-        seen: &Examination,
-        blocked: Option<&BlockEntry>,
-        attempt: &Attempt,
-    ) -> Result<ModerationRecord, JudgeError> {
-        let desk = &self.0.desk;
-        let frames = self.classify(seen, attempt.last).await?;
-        let judges = self.0.classifier.as_ref().map(|c| c.judges());
-        let judges = if frames.answered { judges } else { None };
-        let ruling = verdict::rule(&frames.judged, judges, &desk.policy);
-        record.frames = frames.judged;
-        record.labels.clone_from(&ruling.labels);
-        record.unjudged.clone_from(&ruling.unjudged);
-        record.near.clone_from(&ruling.near);
-        record.policy_version.clone_from(&desk.policy.version);
-        record.classifier = self.classifier_id();
-        record.judged_at = desk.clock.now();
-        // What a person decided about these bytes stands, whatever a machine thinks later.
-        if !stands(&record, blocked) {
-            let decision = match blocked {
-                Some(entry) => self.blocked(&record, &entry.reason_code),
-                None => self.ruled(&record, ruling),
-            };
-            record.decide(decision);
-        }
-        let record = desk.store.save(record).await?;
-        self.trail(&record).await?;
-        Ok(record)
-    }
-
-    async fn classify(&self, seen: &Examination, last: bool) -> Result<Frames, JudgeError> {
-        let blank = |f: Vec<Vec<vocab::Finding>>| {
-            let mut findings = f.into_iter();
-            let judged = |(i, frame): (usize, &crate::port::SampledFrame)| JudgedFrame {
-                n: u16::try_from(i + 1).unwrap_or(u16::MAX),
-                at_ms: frame.at_ms,
-                findings: findings.next().unwrap_or_default(),
-            };
-            seen.frames.iter().enumerate().map(judged).collect::<Vec<_>>()
-        };
-        let Some(classifier) = &self.0.classifier else {
-            return Ok(Frames { judged: blank(Vec::new()), answered: false });
-        };
-        match classifier.classify(&seen.frames).await {
-            Ok(findings) if findings.len() == seen.frames.len() => {
-                Ok(Frames { judged: blank(findings), answered: true })
-            }
-            // Fail closed: another try first, a person in the end, never an approval.
-            answer => {
-                let fault = answer.err().unwrap_or_else(|| Fault::internal("an answer for other frames"));
-                tracing::warn!(error = %fault, last, "the classifier did not answer");
-                if last {
-                    return Ok(Frames { judged: blank(Vec::new()), answered: false });
-                }
-                Err(JudgeError::Classify(fault))
-            }
-        }
-    }
-
-    fn decision(&self, record: &ModerationRecord, verdict: Verdict, decided_by: Decider) -> Decision {
-        Decision {
-            at: self.0.desk.clock.now(),
-            content_sha256: record.content_sha256.clone(),
-            by: None,
-            decided_by,
-            verdict,
-            reason_code: None,
-            reason: None,
-            undoes: None,
-        }
-    }
-
-    fn ruled(&self, record: &ModerationRecord, ruling: Ruling) -> Decision {
-        let said = ruling.reason_code.as_deref().and_then(|c| self.0.desk.policy.reason(c));
-        let reason = match ruling.verdict {
-            Verdict::Reject => said.map(|r| r.owner_text.clone()),
-            Verdict::Escalate | Verdict::Approve => Some(ruling.reasons.join(" ")).filter(|r| !r.is_empty()),
-        };
-        let decision = self.decision(record, ruling.verdict, Decider::Classifier);
-        Decision { reason_code: ruling.reason_code, reason, ..decision }
-    }
-
-    fn blocked(&self, record: &ModerationRecord, code: &str) -> Decision {
-        let policy = &self.0.desk.policy;
-        let said = policy.reason("blocked_content").or_else(|| policy.reason(code));
-        Decision {
-            reason_code: Some("blocked_content".into()),
-            reason: said.map(|r| r.owner_text.clone()),
-            ..self.decision(record, Verdict::Reject, Decider::BlockList)
-        }
-    }
-
-    async fn trail(&self, record: &ModerationRecord) -> Result<(), JudgeError> {
-        let Some(n) = record.standing_at() else { return Ok(()) };
-        let d = &record.decisions[n];
-        let entry = crate::port::Trail {
-            id: format!("{}:{n}", record.video),
-            at: d.at,
-            by: d.decided_by.word().to_owned(),
-            action: action::JUDGE.to_owned(),
-            video: Some(record.video),
-            detail: format!("{:?} {}", d.verdict, d.reason_code.as_deref().unwrap_or_default())
-                .trim()
-                .to_owned(),
-        };
-        Ok(self.0.desk.store.append(entry).await?)
-    }
-}
-
-/// Whether the bytes were blocked after this decision let them pass.
-fn is_overtaken(decision: &Decision, blocked: Option<&BlockEntry>) -> bool {
-    decision.verdict != Verdict::Reject && blocked.is_some_and(|b| b.added_at >= decision.at)
-}
-
-/// Whether a person's decision about these bytes holds.
-fn stands(record: &ModerationRecord, blocked: Option<&BlockEntry>) -> bool {
-    record.standing().is_some_and(|d| {
-        matches!(d.decided_by, Decider::Moderator | Decider::Owner) && !is_overtaken(d, blocked)
-    })
-}
-
-struct Frames {
-    judged: Vec<JudgedFrame>,
-    answered: bool,
 }
 
 /// Why looking stopped.

@@ -148,6 +148,21 @@ impl ModerationRecord {
         self.standing_at().map(|i| &self.decisions[i])
     }
 
+    /// Why it waits for a person, as a stable word: `reported`, `appeal`, `escalated`,
+    /// `near_threshold`, `no_classifier`, `unjudged`, or the code of the rule that asks.
+    pub fn waits_for(&self) -> &str {
+        let escalated = self.standing().filter(|d| d.verdict == Verdict::Escalate);
+        match escalated.map(|d| (d.decided_by, d.reason_code.as_deref())) {
+            None if self.waiting_since.is_some() => "reported",
+            None => "",
+            Some((Decider::Owner, _)) => "appeal",
+            Some((Decider::Moderator, _)) => "escalated",
+            Some(_) if self.classifier.is_none() => "no_classifier",
+            Some(_) if !self.near.is_empty() => "near_threshold",
+            Some((_, code)) => code.unwrap_or("unjudged"),
+        }
+    }
+
     /// The hottest rule's confidence, 0–100, rounded down.
     pub fn top_score(&self) -> u8 {
         self.labels.iter().map(|l| l.max_confidence as u8).max().unwrap_or(0)

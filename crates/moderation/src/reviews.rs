@@ -24,8 +24,6 @@ pub enum ReviewError {
     /// Not in this state; a plain sentence.
     #[error("{0}")]
     Conflict(String),
-    #[error("not yours to do")]
-    Forbidden,
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -124,7 +122,11 @@ impl Reviews {
         &self.0.desk.policy.reasons
     }
 
-    /// Videos in review, oldest first.
+    pub fn undo_window(&self) -> Millis {
+        self.0.desk.policy.undo_window_ms
+    }
+
+    /// Videos in review and reported ones, oldest first.
     pub async fn queue(
         &self,
         after: Option<(Millis, VideoId)>,
@@ -149,7 +151,7 @@ impl Reviews {
             }
         }
         let item = |record: ModerationRecord| {
-            let video = videos.iter().find(|v| v.id == record.video && v.status == Status::InReview)?.clone();
+            let video = videos.iter().find(|v| v.id == record.video && is_queued(v.status))?.clone();
             Some(Waiting { video, since: record.waiting_since?, record })
         };
         let items = records.into_iter().filter_map(item).collect();
@@ -258,6 +260,11 @@ impl Reviews {
             .await?;
         Ok(file)
     }
+}
+
+/// In review, or reported by a viewer while it is published.
+const fn is_queued(status: Status) -> bool {
+    matches!(status, Status::InReview | Status::Published | Status::Unlisted)
 }
 
 /// Whether the standing decision was made while the video was in this review, and did not get through.

@@ -60,7 +60,7 @@ pub fn rule(frames: &[JudgedFrame], judges: Option<&[String]>, policy: &Moderati
         escalate(&mut ruling, said);
     }
     if judges.is_empty() {
-        escalate(&mut ruling, "No classifier is configured.".into());
+        escalate(&mut ruling, "No classifier looked at it.".into());
     } else if frames.is_empty() {
         escalate(&mut ruling, "There was no frame to look at.".into());
     } else if frames.iter().flat_map(|f| &f.findings).any(is_nonsense) {

@@ -209,6 +209,50 @@ async fn a_published_video_can_be_taken_down_and_a_rejected_one_reopened() {
 }
 
 #[tokio::test]
+async fn a_reported_video_plays_on_and_waits_for_a_person_who_keeps_it() {
+    let rig = Rig::new(Some(3.0)).await;
+    rig.judge().await.expect("judged");
+    for (from, to) in [
+        (Status::Approved, Status::Encoding),
+        (Status::Encoding, Status::Verifying),
+        (Status::Verifying, Status::Published),
+    ] {
+        rig.advance(VIDEO, from, to).await;
+    }
+    let reviews = rig.reviews();
+    assert!(reviews.queue(None, 5).await.expect("a page").items.is_empty());
+    rig.clock.advance(Millis(1_000));
+    reviews.report(VIDEO, UserId(5), "spam".into()).await.expect("reported");
+    let since = rig.record().await.waiting_since;
+    rig.clock.advance(Millis(1_000));
+    reviews.report(VIDEO, UserId(6), "spam".into()).await.expect("reported");
+    assert_eq!((rig.record().await.waiting_since, rig.record().await.waits_for()), (since, "reported"));
+    assert_eq!(reviews.queue(None, 5).await.expect("a page").items.len(), 1);
+    reviews.decide(ask(Verdict::Approve, None, None)).await.expect("kept");
+    assert_eq!((rig.status().await, rig.encodes().await.len()), (Status::Published, 1));
+    assert!(reviews.queue(None, 5).await.expect("a page").items.is_empty());
+    reviews.undo(VIDEO, MODERATOR).await.expect("undone");
+    assert_eq!(rig.status().await, Status::Published);
+    assert_eq!(reviews.queue(None, 5).await.expect("a page").items.len(), 1);
+    reviews.decide(ask(Verdict::Reject, Some("spam"), None)).await.expect("taken down");
+    assert_eq!(rig.status().await, Status::Rejected);
+}
+
+#[tokio::test]
+async fn why_a_video_waits_is_a_stable_word() {
+    let rig = in_review().await;
+    assert_eq!(rig.record().await.waits_for(), "sexual_content");
+    rig.reviews().decide(ask(Verdict::Escalate, None, None)).await.expect("decided");
+    assert_eq!(rig.record().await.waits_for(), "escalated");
+    let rig = Rig::new(None).await;
+    rig.judge().await.expect("judged");
+    assert_eq!(rig.record().await.waits_for(), "no_classifier");
+    let rig = Rig::new(Some(82.0)).await;
+    rig.judge().await.expect("judged");
+    assert_eq!(rig.record().await.waits_for(), "near_threshold");
+}
+
+#[tokio::test]
 async fn blocked_bytes_must_be_unblocked_before_they_are_approved() {
     let rig = in_review().await;
     let reviews = rig.reviews();

@@ -1,0 +1,139 @@
+//! The machine's opinion: classify the frames, rule, write it down.
+
+use crate::moderator::{Attempt, JudgeError, Moderator};
+use crate::port::{BlockEntry, Examination, SampledFrame, Trail};
+use crate::record::{Decider, Decision, JudgedFrame, ModerationRecord, action};
+use crate::verdict::{self, Ruling};
+use stdx::Fault;
+use vocab::{Finding, Verdict};
+
+impl Moderator {
+    /// Looks at the frames, rules, and writes the record with its decision in one step.
+    pub(crate) async fn decide(
+        &self,
+        mut record: ModerationRecord,
+        seen: &Examination,
+        blocked: Option<&BlockEntry>,
+        attempt: &Attempt,
+    ) -> Result<ModerationRecord, JudgeError> {
+        let desk = &self.0.desk;
+        let frames = self.classify(seen, attempt.last).await?;
+        let judges = self.0.classifier.as_ref().map(|c| c.judges());
+        let judges = if frames.answered { judges } else { None };
+        let ruling = verdict::rule(&frames.judged, judges, &desk.policy);
+        record.frames = frames.judged;
+        record.labels.clone_from(&ruling.labels);
+        record.unjudged.clone_from(&ruling.unjudged);
+        record.near.clone_from(&ruling.near);
+        record.policy_version.clone_from(&desk.policy.version);
+        // One that did not answer has not looked.
+        record.classifier = self.classifier_id().filter(|_| frames.answered);
+        record.judged_at = desk.clock.now();
+        // What a person decided about these bytes stands, whatever a machine thinks later.
+        if !stands(&record, blocked) {
+            let decision = match blocked {
+                Some(entry) => self.blocked(&record, &entry.reason_code),
+                None => self.ruled(&record, ruling),
+            };
+            record.decide(decision);
+        }
+        let record = desk.store.save(record).await?;
+        self.trail(&record).await?;
+        Ok(record)
+    }
+
+    async fn classify(&self, seen: &Examination, last: bool) -> Result<Frames, JudgeError> {
+        let blank = |f: Vec<Vec<Finding>>| {
+            let mut findings = f.into_iter();
+            let judged = |(i, frame): (usize, &SampledFrame)| JudgedFrame {
+                n: u16::try_from(i + 1).unwrap_or(u16::MAX),
+                at_ms: frame.at_ms,
+                findings: findings.next().unwrap_or_default(),
+            };
+            seen.frames.iter().enumerate().map(judged).collect::<Vec<_>>()
+        };
+        let Some(classifier) = &self.0.classifier else {
+            return Ok(Frames { judged: blank(Vec::new()), answered: false });
+        };
+        match classifier.classify(&seen.frames).await {
+            Ok(findings) if findings.len() == seen.frames.len() => {
+                Ok(Frames { judged: blank(findings), answered: true })
+            }
+            // Fail closed: another try first, a person in the end, never an approval.
+            answer => {
+                let fault = answer.err().unwrap_or_else(|| Fault::internal("an answer for other frames"));
+                tracing::warn!(error = %fault, last, "the classifier did not answer");
+                if last {
+                    return Ok(Frames { judged: blank(Vec::new()), answered: false });
+                }
+                Err(JudgeError::Classify(fault))
+            }
+        }
+    }
+
+    fn decision(&self, record: &ModerationRecord, verdict: Verdict, decided_by: Decider) -> Decision {
+        Decision {
+            at: self.0.desk.clock.now(),
+            content_sha256: record.content_sha256.clone(),
+            by: None,
+            decided_by,
+            verdict,
+            reason_code: None,
+            reason: None,
+            undoes: None,
+        }
+    }
+
+    fn ruled(&self, record: &ModerationRecord, ruling: Ruling) -> Decision {
+        let said = ruling.reason_code.as_deref().and_then(|c| self.0.desk.policy.reason(c));
+        let reason = match ruling.verdict {
+            Verdict::Reject => said.map(|r| r.owner_text.clone()),
+            Verdict::Escalate | Verdict::Approve => Some(ruling.reasons.join(" ")).filter(|r| !r.is_empty()),
+        };
+        let decision = self.decision(record, ruling.verdict, Decider::Classifier);
+        Decision { reason_code: ruling.reason_code, reason, ..decision }
+    }
+
+    fn blocked(&self, record: &ModerationRecord, code: &str) -> Decision {
+        let policy = &self.0.desk.policy;
+        let said = policy.reason("blocked_content").or_else(|| policy.reason(code));
+        Decision {
+            reason_code: Some("blocked_content".into()),
+            reason: said.map(|r| r.owner_text.clone()),
+            ..self.decision(record, Verdict::Reject, Decider::BlockList)
+        }
+    }
+
+    async fn trail(&self, record: &ModerationRecord) -> Result<(), JudgeError> {
+        let Some(n) = record.standing_at() else { return Ok(()) };
+        let d = &record.decisions[n];
+        let entry = Trail {
+            id: format!("{}:{n}", record.video),
+            at: d.at,
+            by: d.decided_by.word().to_owned(),
+            action: action::JUDGE.to_owned(),
+            video: Some(record.video),
+            detail: format!("{:?} {}", d.verdict, d.reason_code.as_deref().unwrap_or_default())
+                .trim()
+                .to_owned(),
+        };
+        Ok(self.0.desk.store.append(entry).await?)
+    }
+}
+
+/// Whether the bytes were blocked after this decision let them pass.
+pub(crate) fn is_overtaken(decision: &Decision, blocked: Option<&BlockEntry>) -> bool {
+    decision.verdict != Verdict::Reject && blocked.is_some_and(|b| b.added_at >= decision.at)
+}
+
+/// Whether a person's decision about these bytes holds.
+pub(crate) fn stands(record: &ModerationRecord, blocked: Option<&BlockEntry>) -> bool {
+    record.standing().is_some_and(|d| {
+        matches!(d.decided_by, Decider::Moderator | Decider::Owner) && !is_overtaken(d, blocked)
+    })
+}
+
+struct Frames {
+    judged: Vec<JudgedFrame>,
+    answered: bool,
+}
