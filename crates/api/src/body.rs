@@ -35,14 +35,12 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn unreadable(rejection: &BytesRejection) -> Problem {
-    let mut cause: Option<&dyn Error> = Some(rejection);
-    while let Some(e) = cause {
-        if e.is::<http_body_util::LengthLimitError>() {
-            return Problem::new(Slug::PayloadTooLarge, "The body is larger than this address takes.");
+    match rejection.status() {
+        http::StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(Slug::PayloadTooLarge, "The body is larger than this address takes.")
         }
-        cause = e.source();
+        _ => Problem::invalid("The body ended early or could not be read.").because(rejection),
     }
-    Problem::invalid("The body ended early or could not be read.").because(rejection)
 }
 
 impl FromRequest<ApiState> for Raw {
@@ -66,6 +64,10 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for Json<T> {
             return Err(Problem::new(Slug::UnsupportedMediaType, "Send the body as application/json."));
         }
         let Raw(bytes) = Raw::from_request(req, state).await?;
+        // Every body of ours is an object; the parser would take a list of fields for one, too.
+        if bytes.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| matches!(b, b'[' | b'"')) {
+            return Err(Problem::new(Slug::InvalidJson, "The body is to be a JSON object."));
+        }
         from_json(&bytes).map(Self)
     }
 }

@@ -31,7 +31,7 @@ pub struct ApiPolicy {
 pub struct WsPolicy {
     /// Without a sign of life for this long the socket is closed.
     pub idle_max: Millis,
-    /// A socket ends with the access token its ticket was bought with, at the latest.
+    /// No longer than an access token lives: then the client comes back with a new ticket.
     pub lifetime_max: Millis,
     pub message_bytes_max: usize,
     /// Client messages a minute; a client has little to say.
@@ -64,7 +64,7 @@ impl Default for WsPolicy {
     fn default() -> Self {
         Self {
             idle_max: Millis::from_secs(60),
-            lifetime_max: Millis::from_secs(15 * 60),
+            lifetime_max: Millis::from_secs(10 * 60),
             message_bytes_max: 4096,
             messages_per_minute_max: 60,
             send_timeout: Millis::from_secs(10),

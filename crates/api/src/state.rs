@@ -10,6 +10,7 @@ use catalog::{LibraryStore, Owners, VideoStore};
 use delivery::Origin;
 use engagement::{EngagementPolicy, EngagementStore, Reactions};
 use events::Ingest;
+use feed::Feed;
 use identity::{Issuer, Verifier};
 use moderation::Reviews;
 use push::Hub;
@@ -42,6 +43,7 @@ pub struct Deps {
     pub engagement: Arc<dyn EngagementStore>,
     pub engagement_policy: EngagementPolicy,
     pub reactions: Arc<Reactions>,
+    pub feed: Arc<Feed>,
     pub origin: Arc<Origin>,
     pub hub: Arc<Hub>,
     pub indicators: Arc<Indicators>,

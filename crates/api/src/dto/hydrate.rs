@@ -18,8 +18,19 @@ pub async fn videos(
     seen: &[(catalog::Video, Sight)],
 ) -> Result<Vec<Video>, Problem> {
     let ids: Vec<VideoId> = seen.iter().map(|(v, _)| v.id).collect();
-    let owners = owners(state, seen.iter().map(|(v, _)| v.owner)).await?;
     let totals = state.engagement.totals(&ids).await.map_err(counting)?;
+    complete(state, caller, seen, &totals).await
+}
+
+/// The same for a caller that has the counters already: one of `totals` for each video.
+pub async fn complete(
+    state: &ApiState,
+    caller: Option<&Caller>,
+    seen: &[(catalog::Video, Sight)],
+    totals: &[Totals],
+) -> Result<Vec<Video>, Problem> {
+    let ids: Vec<VideoId> = seen.iter().map(|(v, _)| v.id).collect();
+    let owners = owners(state, seen.iter().map(|(v, _)| v.owner)).await?;
     let liked = on_shelf(state, caller, Shelf::Likes, &ids).await?;
     let saved = on_shelf(state, caller, Shelf::Saves, &ids).await?;
     let weight = state.engagement_policy.retention_prior_weight;
