@@ -337,3 +337,22 @@ impl JobStore for EmbeddedJobStore {
             .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_layout_and_an_unknown_state_are_refused() {
+        let new = Job::enqueued(JobId(1), NewJob::new("k", "k", Millis(0)), Millis(0));
+        let read = |state: &str, v, payload: &str| job((new.clone(), state.into(), v, payload.into()));
+        assert_eq!(read("ready", JOB_V, "null").unwrap(), new);
+        let kind = |outcome| match outcome {
+            Err(JobStoreError::Fault(f)) => f.kind,
+            other => panic!("expected a fault, got {other:?}"),
+        };
+        assert_eq!(kind(read("ready", JOB_V + 1, "null")), FaultKind::Newer);
+        assert_eq!(kind(read("resting", JOB_V, "null")), FaultKind::Corrupt);
+        assert_eq!(kind(read("ready", JOB_V, "{")), FaultKind::Corrupt);
+    }
+}
