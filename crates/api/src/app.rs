@@ -15,6 +15,9 @@ use http::{HeaderValue, header};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use telemetry::{Indicator, names};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::openapi::OpenApi;
 
@@ -37,7 +40,8 @@ pub fn app(state: ApiState) -> Router {
         .layer(DefaultBodyLimit::max(body_max))
         .layer(from_fn_with_state(state.clone(), admit))
         .layer(cors(&state))
-        .layer(from_fn_with_state(state.clone(), outermost));
+        .layer(from_fn_with_state(state.clone(), outermost))
+        .layer(compression());
     routes::media::router().merge(guarded).with_state(state)
 }
 
@@ -109,11 +113,12 @@ fn named(reply: Response, problem: &Problem, id: &RequestId) -> Response {
 
 /// Counts by the route's template: labels are few.
 fn measure(state: &ApiState, route: &str, method: &http::Method, status: http::StatusCode, took: Duration) {
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     state.traffic.count(status);
     if route == FEED_ROUTE && status.is_success() {
-        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        state.indicators.observe(Indicator::FeedPage, ms, state.clock.now().get());
+        state.indicators.observe(Indicator::FeedPage, took_ms, state.clock.now().get());
     }
+    tracing::debug!(route, %method, status = status.as_u16(), took_ms, "answered");
     let labels = [
         ("route", route.to_owned()),
         ("method", method.as_str().to_owned()),
@@ -121,6 +126,15 @@ fn measure(state: &ApiState, route: &str, method: &http::Method, status: http::S
     ];
     metrics::counter!(names::HTTP_REQUESTS, &labels).increment(1);
     metrics::histogram!(names::HTTP_SECONDS, "route" => labels[0].1.clone()).record(took.as_secs_f64());
+}
+
+/// JSON of some length, fast; the app's files bring their own compressed forms.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let json = |_, _, headers: &http::HeaderMap, _: &http::Extensions| {
+        headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/json"))
+    };
+    let worthwhile = SizeAbove::new(1024).and(json);
+    CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(worthwhile)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -6,6 +6,7 @@ pub mod body;
 pub mod config;
 pub mod cursor;
 pub mod dto;
+pub mod gauged;
 pub mod ids;
 pub mod limits;
 pub mod openapi;
@@ -18,6 +19,7 @@ pub mod web;
 
 pub use app::{app, openapi_document};
 pub use config::ApiConfig;
+pub use gauged::Gauged;
 pub use ops::{Disk, Machine, sample_forever};
 pub use problem::{Outcome, Problem, Slug};
 pub use state::{ApiState, Check, DemoOrder, DemoPort, DemoProgress, Deps, Health};

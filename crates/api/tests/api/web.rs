@@ -102,3 +102,16 @@ async fn configuration_and_demo() {
     assert_eq!(h.get("/v1/config", None).await.json()["demo_enabled"], false);
     assert_eq!(h.get("/v1/demo", Some(&ann)).await.problem(), "not-found");
 }
+
+#[tokio::test]
+async fn long_answers_travel_compressed_where_that_is_welcome() {
+    let h = house().await;
+    let zipped = h.fetch("/openapi.json", &[("accept-encoding", "gzip")]).await;
+    let plain = h.get("/openapi.json", None).await;
+    assert_eq!((zipped.header("content-encoding"), plain.header("content-encoding")), ("gzip", ""));
+    assert!(zipped.body.len() * 4 < plain.body.len());
+    let short = h.fetch("/healthz", &[("accept-encoding", "gzip")]).await;
+    assert_eq!(short.header("content-encoding"), "");
+    let problem = h.fetch("/v1/nothing", &[("accept-encoding", "gzip")]).await;
+    assert_eq!(problem.problem(), "not-found");
+}
