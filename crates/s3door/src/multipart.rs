@@ -6,6 +6,7 @@ use crate::meta::{ALGORITHMS, META_VERSION, NewObject, ObjectMeta, PartMeta, Sum
 use crate::name::Place;
 use crate::objects::{Commit, Condition, Objects, TMP, UPLOADS};
 use crate::receive::{Digests, Received};
+use bytes::Bytes as Octets;
 use s3s::crypto::{Checksum as _, Md5};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -114,6 +115,22 @@ impl Objects {
         meta.ok_or(StoreError::NoSuchUpload)
     }
 
+    /// A part that is in memory already.
+    pub async fn put_part(
+        &self,
+        key: &str,
+        id: &str,
+        number: u32,
+        bytes: Octets,
+    ) -> Result<PartMeta, StoreError> {
+        let (key, id) = (key.to_owned(), id.to_owned());
+        self.blocking(move |o| {
+            let received = o.receive_bytes(&bytes)?;
+            o.commit_part(&key, &id, number, received)
+        })
+        .await
+    }
+
     /// Parts that have arrived, by number.
     pub async fn parts(&self, key: &str, id: &str) -> Result<Vec<PartMeta>, StoreError> {
         let (key, id) = (key.to_owned(), id.to_owned());
@@ -126,9 +143,7 @@ impl Objects {
 
     /// Puts the parts together. All or nothing; the parts go only when it succeeds.
     pub async fn complete(&self, ask: Completion) -> Result<ObjectMeta, StoreError> {
-        let meta = self.blocking(move |o| o.complete_now(&ask)).await?;
-        self.tell(&meta).await;
-        Ok(meta)
+        self.committing(move |o| o.complete_now(&ask)).await
     }
 
     fn complete_now(&self, ask: &Completion) -> Result<ObjectMeta, StoreError> {

@@ -9,6 +9,7 @@ use crate::outbox::ObjectListener;
 use crate::policy::DoorPolicy;
 use crate::receive::Received;
 use bytes::Bytes as Octets;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub deps: ObjectsDeps,
     pub policy: DoorPolicy,
     pub promised: Arc<AtomicU64>,
+    /// Announcements that whoever commits them will tell.
+    pub telling: Mutex<BTreeSet<u64>>,
     last_generation: AtomicU64,
     keys: [Mutex<()>; STRIPES],
     uploads: [Mutex<()>; STRIPES],
@@ -104,6 +107,7 @@ impl Objects {
             deps,
             policy,
             promised: Arc::default(),
+            telling: Mutex::default(),
             last_generation: AtomicU64::new(0),
             keys: std::array::from_fn(|_| Mutex::new(())),
             uploads: std::array::from_fn(|_| Mutex::new(())),
@@ -349,13 +353,11 @@ impl Objects {
         says: NewObject,
     ) -> Result<ObjectMeta, StoreError> {
         let key = key.to_owned();
-        let commit = move |o: &Objects| {
+        self.committing(move |o| {
             let received = o.receive_bytes(&bytes)?;
             o.commit(received, Commit { key, says, ..Commit::default() })
-        };
-        let meta = self.blocking(commit).await?;
-        self.tell(&meta).await;
-        Ok(meta)
+        })
+        .await
     }
 
     /// A copy of the file at `path`; blocks are shared where the file system can.
@@ -366,13 +368,11 @@ impl Objects {
         says: NewObject,
     ) -> Result<ObjectMeta, StoreError> {
         let key = key.to_owned();
-        let commit = move |o: &Objects| {
+        self.committing(move |o| {
             let received = o.receive_file(&path)?;
             o.commit(received, Commit { key, says, ..Commit::default() })
-        };
-        let meta = self.blocking(commit).await?;
-        self.tell(&meta).await;
-        Ok(meta)
+        })
+        .await
     }
 
     /// `true` when it was there.

@@ -10,7 +10,9 @@ use crate::name::Place;
 use crate::objects::{EVENTS, Objects};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{MutexGuard, PoisonError};
 use stdx::BoxError;
 
 /// An object stands, durably.
@@ -48,30 +50,45 @@ impl ObjectListener for NoListener {
 }
 
 /// Withdrawn unless kept.
-pub(crate) struct Announcement(Option<Temp>);
+pub(crate) struct Announcement<'a>(Option<(&'a Objects, u64, Temp)>);
 
-impl Announcement {
-    pub fn keep(self) {
-        if let Some(temp) = self.0 {
+impl Announcement<'_> {
+    /// The object stands: whoever committed it tells, and until then nobody else does.
+    pub fn keep(mut self) {
+        if let Some((_, _, temp)) = self.0.take() {
             temp.keep();
         }
     }
 }
 
+impl Drop for Announcement<'_> {
+    fn drop(&mut self) {
+        if let Some((objects, generation, _)) = &self.0 {
+            objects.telling().remove(generation);
+        }
+    }
+}
+
 impl Objects {
+    fn telling(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.inner().telling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn event_path(&self, generation: u64) -> PathBuf {
         self.inner().root.join(EVENTS).join(format!("{generation:016x}.json"))
     }
 
-    pub(crate) fn announce(&self, meta: &ObjectMeta) -> Result<Announcement, StoreError> {
+    pub(crate) fn announce(&self, meta: &ObjectMeta) -> Result<Announcement<'_>, StoreError> {
         if !self.inner().deps.listener.wants(&meta.key) {
             return Ok(Announcement(None));
         }
         let text = serde_json::to_vec(&self.event(meta)).map_err(std::io::Error::other)?;
         let temp = Temp::at(self.event_path(meta.generation));
-        files::write_durable(temp.path(), &text)?;
+        self.telling().insert(meta.generation);
+        let announcement = Announcement(Some((self, meta.generation, temp)));
+        files::write_durable(&self.event_path(meta.generation), &text)?;
         files::sync_dir(&self.inner().root.join(EVENTS))?;
-        Ok(Announcement(Some(temp)))
+        Ok(announcement)
     }
 
     fn event(&self, meta: &ObjectMeta) -> ObjectCreated {
@@ -84,11 +101,22 @@ impl Objects {
         }
     }
 
-    /// Tells the listener now; what it refuses is offered again by [`Objects::deliver_pending`].
-    pub(crate) async fn tell(&self, meta: &ObjectMeta) {
-        if self.inner().deps.listener.wants(&meta.key) {
-            self.deliver(&self.event(meta)).await;
-        }
+    /// Runs a commit and tells the listener. Both go on when the caller is gone.
+    /// What the listener refuses is offered again by [`Objects::deliver_pending`].
+    pub(crate) async fn committing<F>(&self, commit: F) -> Result<ObjectMeta, StoreError>
+    where
+        F: FnOnce(&Objects) -> Result<ObjectMeta, StoreError> + Send + 'static,
+    {
+        let objects = self.clone();
+        let task = tokio::spawn(async move {
+            let meta = objects.blocking(commit).await?;
+            if objects.inner().deps.listener.wants(&meta.key) {
+                objects.deliver(&objects.event(&meta)).await;
+                objects.telling().remove(&meta.generation);
+            }
+            Ok(meta)
+        });
+        task.await.unwrap_or_else(|e| Err(StoreError::Io(std::io::Error::other(e))))
     }
 
     async fn deliver(&self, event: &ObjectCreated) -> bool {
@@ -128,7 +156,8 @@ impl Objects {
                 continue;
             };
             let standing = self.meta_at(&Place::of(&event.key)?)?;
-            if standing.is_some_and(|m| m.generation == event.generation) {
+            let told_by_another = self.telling().contains(&event.generation);
+            if !told_by_another && standing.is_some_and(|m| m.generation == event.generation) {
                 events.push(event);
             }
         }

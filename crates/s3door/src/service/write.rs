@@ -37,8 +37,7 @@ impl Bucket {
         let received = self.objects.receive(blob(input.body), wanted).await?;
         claims.check(&received)?;
         let commit = Commit { key: input.key, says, condition, ..Commit::default() };
-        let meta = self.objects.blocking(move |o| o.commit(received, commit)).await?;
-        self.objects.tell(&meta).await;
+        let meta = self.objects.committing(move |o| o.commit(received, commit)).await?;
         let mut output = PutObjectOutput { e_tag: Some(etag(&meta.etag)), ..Default::default() };
         with_sums!(output, meta.sums);
         Ok(S3Response::new(output))
