@@ -1,10 +1,13 @@
 //! What travels: one place for every shape that more than one route answers with.
 
+pub mod feed;
 pub mod hydrate;
+pub mod moderation;
 pub mod ops;
 pub mod owner;
 pub mod page;
 pub mod playback;
+pub mod upload;
 pub mod user;
 pub mod video;
 

@@ -3,11 +3,15 @@
 pub mod auth;
 pub mod config;
 pub mod demo;
+pub mod events;
+pub mod feed;
 pub mod health;
 pub mod library;
 pub mod media;
+pub mod moderation;
 pub mod ops;
 pub mod reactions;
+pub mod uploads;
 pub mod users;
 pub mod videos;
 pub mod web;
@@ -23,10 +27,14 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .merge(auth::router())
         .merge(config::router())
         .merge(demo::router())
+        .merge(events::router())
+        .merge(feed::router())
         .merge(health::router())
         .merge(library::router())
+        .merge(moderation::router())
         .merge(ops::router())
         .merge(reactions::router())
+        .merge(uploads::router())
         .merge(users::router())
         .merge(videos::router())
         .merge(ws::router())
