@@ -6,7 +6,8 @@ use crate::house::{House, Person, Reply, house};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use stdx::Clock;
-use vocab::{DeviceId, JobId, Millis, Status, Visibility};
+use upload::StartUpload;
+use vocab::{Bytes, DeviceId, JobId, Millis, Status, Visibility};
 use work::{JobStore, NewJob};
 
 /// Who gets past the door. What is behind it may still say 404 or 409.
@@ -46,7 +47,7 @@ impl Row {
 }
 
 fn table() -> Vec<Row> {
-    use Door::{Open, Operator, Owner, Session};
+    use Door::{Moderator, Open, Operator, Owner, Session};
     vec![
         row("auth_device_revoke", Owner),
         row("auth_devices", Session),
@@ -61,6 +62,8 @@ fn table() -> Vec<Row> {
         row("config_get", Open),
         row("demo_progress", Session),
         row("demo_start", Session).with(|| json!({})),
+        row("events_batch", Session).with(|| json!({"epoch": 1, "events": []})),
+        row("feed_page", Session),
         row("health_live", Open),
         row("health_metrics", Open),
         row("health_ready", Open),
@@ -70,6 +73,18 @@ fn table() -> Vec<Row> {
         row("me_likes", Session),
         row("me_saves", Session),
         row("me_videos", Session),
+        row("moderation_block", Moderator)
+            .with(|| json!({"content_sha256": "0".repeat(64), "reason_code": "hate"})),
+        row("moderation_blocklist", Moderator),
+        row("moderation_case", Moderator),
+        row("moderation_decide", Moderator).with(|| json!({"decision": "approve"})),
+        row("moderation_frame", Moderator),
+        row("moderation_queue", Moderator),
+        row("moderation_reasons", Moderator),
+        row("moderation_source", Moderator),
+        row("moderation_trail", Moderator),
+        row("moderation_unblock", Moderator),
+        row("moderation_undo", Moderator),
         row("ops_job", Operator),
         row("ops_job_cancel", Operator),
         row("ops_job_replay", Operator),
@@ -77,19 +92,35 @@ fn table() -> Vec<Row> {
         row("ops_summary", Operator),
         row("ops_user_roles", Operator).with(|| json!({"roles": ["viewer"]})),
         row("ops_users", Operator),
+        row("seed_event", Session).with(|| json!({"type": "playback"})),
+        row("seed_feed_page", Session),
+        row("upload_abort", Owner),
+        row("upload_complete", Owner).with(|| json!({})),
+        row("upload_limits", Open),
+        row("upload_list", Session),
+        row("upload_presign", Session).with(|| json!({"filename": "a.mp4", "size_bytes": 1_000})),
+        row("upload_sign", Owner).with(|| json!({"numbers": [1]})),
+        row("upload_start", Session).with(|| json!({"filename": "a.mp4", "size_bytes": 1_000})),
+        row("upload_state", Owner),
         row("user_get", Open),
+        row("user_hide", Session),
+        row("user_unhide", Session),
         row("user_videos", Open),
         row("video_appeal", Owner).at(Status::Rejected).with(|| json!({"message": "Please look again."})),
         row("video_delete", Owner),
         row("video_edit", Owner).with(|| json!({"title": "new"})),
         row("video_get", Open),
+        row("video_interested", Session),
         row("video_like", Session),
+        row("video_not_interested", Session),
+        row("video_report", Session).with(|| json!({"reason_code": "spam"})),
         row("video_restore", Owner).at(Status::Removed),
         row("video_retry", Owner).at(Status::Failed),
         row("video_save", Session),
         row("video_share", Session),
         row("video_unlike", Session),
         row("video_unsave", Session),
+        row("video_why", Session),
         row("ws_open", Open),
         row("ws_ticket", Session),
     ]
@@ -103,9 +134,11 @@ struct People {
     operator: Person,
 }
 
+/// A name, who it is, and which doors open.
+type Principal<'a> = (&'static str, Option<&'a Person>, fn(Door) -> bool);
+
 impl People {
-    /// Everybody, with whether they pass a door.
-    fn all(&self) -> [(&'static str, Option<&Person>, fn(Door) -> bool); 5] {
+    fn all(&self) -> [Principal<'_>; 5] {
         [
             ("anonymous", None, |d| d == Door::Open),
             ("other", Some(&self.other), |d| matches!(d, Door::Open | Door::Session)),
@@ -131,6 +164,9 @@ async fn path(h: &House, operation: &Operation, row: &Row, people: &People) -> S
         let id = JobId::from_parts(now.get(), now.get() as u64);
         h.jobs.enqueue(id, NewJob::new("catalog.sweep", id, now), now).await.expect("enqueued");
         id.to_string()
+    } else if template.starts_with("/v1/uploads/") {
+        let ask = StartUpload { filename: "a.mp4".into(), size_bytes: Bytes(1_000), ..StartUpload::default() };
+        h.state.uploads.start(people.owner.id, ask, None).await.expect("begun").id.to_string()
     } else if template.contains("{device_id}") {
         people.owner_device.to_string()
     } else if template.starts_with("/v1/users/") || template.contains("/ops/users/") {
@@ -141,7 +177,7 @@ async fn path(h: &House, operation: &Operation, row: &Row, people: &People) -> S
     ["{id}", "{device_id}"]
         .iter()
         .fold(template.to_owned(), |p, part| p.replace(part, &id))
-        .replace("{n}", "1")
+        .replace("{n}", "1").replace("{sha256}", &"0".repeat(64))
 }
 
 fn judge(who: &str, operation: &Operation, passes: bool, reply: &Reply) {

@@ -2,9 +2,12 @@
 
 mod authz;
 mod documents;
+mod events;
+mod feed;
 mod house;
 mod lists;
 mod media;
+mod moderation;
 mod operations;
 mod people;
 mod problems;
