@@ -11,5 +11,6 @@ const root = document.getElementById('app');
 if (root) render(<App />, root);
 
 if (import.meta.env.PROD && 'serviceWorker' in navigator) {
-  addEventListener('load', () => void navigator.serviceWorker.register('/sw.js').catch(() => undefined));
+  // Keeping the shell for later must not slow the first video down.
+  addEventListener('load', () => setTimeout(() => void navigator.serviceWorker.register('/sw.js').catch(() => undefined), 5_000));
 }

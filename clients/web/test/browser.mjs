@@ -37,3 +37,46 @@ export async function until(check, what, timeoutMs = 10_000) {
     await new Promise((r) => setTimeout(r, 100));
   }
 }
+
+/** Runs named steps and ends the process with their verdict. */
+export async function suite(steps) {
+  const t = await start();
+  let failed = 0;
+  for (const [name, step] of Object.entries(steps)) {
+    const before = t.errors.length;
+    try {
+      await step(t);
+      const fresh = t.errors.slice(before);
+      if (fresh.length) throw new Error(`the page complained:\n  ${fresh.join('\n  ')}`);
+      console.log(`  ok    ${name}`);
+    } catch (error) {
+      failed += 1;
+      console.log(`  FAIL  ${name}\n        ${error.stack ?? error}`);
+    }
+    for (const context of t.browser.contexts()) await context.close();
+    Object.assign(t.state, { feed: 'normal', delay_ms: 0, media: 'ok', media_delay_ms: 0, refuse_likes: false, published: 9, offlineParts: false, part_delay_ms: 0, roles: ['viewer'], guest: true, name: 'Guest', ops: 'ok', demo: null });
+  }
+  await t.stop();
+  process.exit(failed ? 1 : 0);
+}
+
+export function equal(actual, expected, what) {
+  if (JSON.stringify(actual) !== JSON.stringify(expected)) throw new Error(`${what}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`);
+}
+
+export function holds(value, what) {
+  if (!value) throw new Error(what);
+}
+
+/** What the video on the screen is doing. */
+export const playing = (page) =>
+  page.evaluate(() => {
+    const video = document.querySelector('.slide[data-active] video');
+    return video && { id: video.closest('article').dataset.video, t: video.currentTime, shown: video.dataset.shown === 'true', paused: video.paused, muted: video.muted };
+  });
+
+export const plays = (page, id) =>
+  until(async () => {
+    const now = await playing(page);
+    return now && now.shown && !now.paused && now.t > 0.1 && (!id || now.id === id) && now;
+  }, `video ${id ?? ''} plays`);

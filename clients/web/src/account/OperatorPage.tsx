@@ -23,13 +23,13 @@ export default function OperatorPage({ route }: { route: Route }) {
   return (
     <div class="page">
       {failed ? (
-        <State live icon={<AlertIcon />} title={t.account.operatorFailed} text={failed}>
+        <State top live icon={<AlertIcon />} title={t.account.operatorFailed} text={failed}>
           <LinkButton href="/">{t.problem.toFeed}</LinkButton>
         </State>
       ) : (
         <>
           <Waiting />
-          <State icon={<ActivityIcon />} title={t.account.operatorTitle} text={t.account.operatorText} />
+          <State top icon={<ActivityIcon />} title={t.account.operatorTitle} text={t.account.operatorText} />
         </>
       )}
     </div>

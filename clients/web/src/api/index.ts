@@ -2,7 +2,7 @@
 
 import { request } from './client';
 import { deviceId, deviceName } from './device';
-import { accessToken, adopt, forget, updateUser } from './session';
+import { accessToken, adopt, currentToken, forget, updateUser, user } from './session';
 import type * as T from './types';
 
 const id = encodeURIComponent;
@@ -36,6 +36,12 @@ export const people = {
     const user = await request<T.User>('/v1/me');
     updateUser(user);
     return user;
+  },
+  /** Roles may have been given since the last sign-in; the token must carry them too. */
+  renewRoles: async () => {
+    const before = user.value?.roles.join() ?? '';
+    const me = await people.me();
+    if (me.roles.join() !== before) await accessToken(currentToken());
   },
   changeMe: async (body: Partial<Pick<T.User, 'display_name' | 'handle' | 'bio'>>) => {
     const user = await request<T.User>('/v1/me', { method: 'PATCH', body });

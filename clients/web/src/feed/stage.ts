@@ -147,7 +147,7 @@ export class Stage {
     player.focus();
     if (primed) this.firstFrame(player, true);
     else this.slow = setTimeout(() => player.downshift(), policy.slowFirstFrameMs);
-    if (this.awake && document.visibilityState === 'visible') void this.start(player);
+    if (this.playsNow()) void this.start(player);
   }
 
   private listen(player: PlayerKit, item: FeedItem): void {
@@ -177,7 +177,15 @@ export class Stage {
       this.view?.running(true);
       if (this.phase.value === 'stalled') this.phase.value = 'playing';
     };
+    // A source attached late pauses the element; what should play, plays.
+    element.oncanplay = () => {
+      if (mine() && element.paused && this.playsNow()) void this.start(player);
+    };
     element.onpause = () => mine() && this.view?.running(false);
+  }
+
+  private playsNow(): boolean {
+    return !this.paused.value && this.awake && document.visibilityState === 'visible';
   }
 
   private firstFrame(player: PlayerKit, primed: boolean): void {

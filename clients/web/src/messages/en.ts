@@ -1,4 +1,4 @@
-import { bytes, count, number, plural, span } from './format';
+import { bytes, count, counted, number, plural, span } from './format';
 
 /** Everything the app says in English. Short sentences, no blame, "video" and never another word for it. */
 export const en = {
@@ -58,7 +58,7 @@ export const en = {
     play: 'Play',
     pause: 'Pause',
     paused: 'Paused',
-    like: (n: number) => `Like, ${plural(n, 'like', 'likes')}`,
+    like: (n: number) => `Like, ${counted(n, 'like', 'likes')}`,
     likeShort: 'Like',
     liked: 'Liked.',
     unliked: 'Like taken back.',
@@ -67,7 +67,7 @@ export const en = {
     saved: 'Saved. Find it under You.',
     unsaved: 'No longer saved.',
     saveRefused: 'This could not be saved.',
-    share: (n: number) => `Share, ${plural(n, 'share', 'shares')}`,
+    share: (n: number) => `Share, ${counted(n, 'share', 'shares')}`,
     profile: (name: string) => `Profile of ${name}`,
     menu: 'More options',
     more: 'more',
@@ -251,7 +251,8 @@ export const en = {
     emptyHistoryText: 'What you watch is listed here, for you alone.',
     watch: 'Watch videos',
     uploadFirst: 'Upload a video',
-    open: (title: string, status: string) => `${title}, ${status}`,
+    open: (title: string, status: string, views: number | null) => (views === null ? `${title}, ${status}` : `${title}, ${status}, ${counted(views, 'view', 'views')}`),
+    openLiked: (title: string, likes: number) => `${title}, ${counted(likes, 'like', 'likes')}`,
     untitled: 'Untitled video',
     counters: { views: (n: number) => plural(n, 'view', 'views'), likes: (n: number) => plural(n, 'like', 'likes'), shares: (n: number) => plural(n, 'share', 'shares') },
     views: (n: number) => `${count(n)}`,

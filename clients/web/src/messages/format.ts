@@ -22,6 +22,11 @@ export function plural(n: number, one: string, other: string): string {
   return `${plain.format(n)} ${plurals.select(n) === 'one' ? one : other}`;
 }
 
+/** 1234 → "1.2K views". */
+export function counted(n: number, one: string, other: string): string {
+  return `${compact.format(n)} ${plurals.select(n) === 'one' ? one : other}`;
+}
+
 /** 83 000 → "1:23". */
 export function clock(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000));

@@ -1,9 +1,10 @@
 /** The console of moderators: a queue, one case, one decision, and a way back for ten seconds. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { asProblem, moderation, session, type QueueItem } from '../api';
+import { asProblem, moderation, type QueueItem } from '../api';
 import { format, t } from '../messages';
 import { navigate, type Route } from '../router';
+import { Guarded } from '../shell/Guarded';
 import { Button, ProblemState, State, Waiting, problemText } from '../ui';
 import { usePaged } from '../ui/paged';
 import { DoneIcon, ShieldIcon } from '../ui/icons';
@@ -20,14 +21,11 @@ const UNDO_MS = 10_000;
 const REFRESH_MS = 10_000;
 
 export default function ModerationPage({ route }: { route: Route }) {
-  if (!session.hasRole('moderator')) {
-    return (
-      <div class="page">
-        <State icon={<ShieldIcon />} title={t.moderation.denied} text={t.moderation.deniedText} />
-      </div>
-    );
-  }
-  return <Console id={route.params['id'] ?? null} />;
+  return (
+    <Guarded role="moderator" title={t.moderation.denied} text={t.moderation.deniedText}>
+      <Console id={route.params['id'] ?? null} />
+    </Guarded>
+  );
 }
 
 function Console({ id }: { id: string | null }) {
@@ -40,6 +38,7 @@ function Console({ id }: { id: string | null }) {
   const [rejecting, setRejecting] = useState(false);
   const last = useRef<{ id: string; at: number } | null>(null);
   const busy = useRef(false);
+  const deciding = useRef<Promise<void>>(Promise.resolve());
   const items = queue.items ?? [];
 
   useEffect(() => {
@@ -58,6 +57,7 @@ function Console({ id }: { id: string | null }) {
     if (next) open(next.video_id);
   };
   const undo = async () => {
+    await deciding.current; // U may follow A faster than the answer.
     const taken = last.current;
     if (!taken || Date.now() - taken.at > UNDO_MS) return void toast(t.moderation.undoFailed);
     last.current = null;
@@ -71,8 +71,10 @@ function Console({ id }: { id: string | null }) {
     }
     queue.reload();
   };
-  const decide = async (choice: Choice, reason?: { code: string; text: string }) => {
-    if (!id || busy.current) return;
+  const decide = (choice: Choice, reason?: { code: string; text: string }) => {
+    if (id && !busy.current) deciding.current = settle(id, choice, reason);
+  };
+  const settle = async (id: string, choice: Choice, reason?: { code: string; text: string }) => {
     busy.current = true;
     setRejecting(false);
     const now = items.findIndex((x) => x.video_id === id);
@@ -93,9 +95,9 @@ function Console({ id }: { id: string | null }) {
     busy.current = false;
   };
   useKeys(!rejecting, {
-    a: () => void decide('approve'),
+    a: () => decide('approve'),
     r: () => id && setRejecting(true),
-    e: () => void decide('escalate'),
+    e: () => decide('escalate'),
     u: () => void undo(),
     j: () => step(1),
     k: () => step(-1),
@@ -104,9 +106,10 @@ function Console({ id }: { id: string | null }) {
   const chosen = items.find((x) => x.video_id === id);
   return (
     <div class="console" data-open={id ? 'true' : undefined}>
+      <h1 class="visually-hidden">{t.moderation.title}</h1>
       <aside class="console-queue" aria-label={t.moderation.queue}>
         <header class="console-head">
-          <h1>{t.moderation.title}</h1>
+          <h2>{t.moderation.queue}</h2>
           {handled !== null && <p class="small muted">{t.moderation.handled(handled)}</p>}
         </header>
         {queue.error && !queue.items ? (
@@ -130,7 +133,7 @@ function Console({ id }: { id: string | null }) {
       </aside>
       <section class="console-case" aria-label={chosen ? titleOf(chosen) : t.moderation.frames}>
         {id ? (
-          <Case key={id} id={id} item={chosen} onDecide={(c) => (c === 'reject' ? setRejecting(true) : void decide(c))} onBack={() => open(null)} />
+          <Case key={id} id={id} item={chosen} onDecide={(c) => (c === 'reject' ? setRejecting(true) : decide(c))} onBack={() => open(null)} />
         ) : queue.items && !items.length ? (
           <State icon={<DoneIcon />} title={t.moderation.emptyTitle} text={t.moderation.emptyText} />
         ) : (
@@ -142,7 +145,7 @@ function Console({ id }: { id: string | null }) {
           <State icon={<DoneIcon />} title={t.moderation.emptyTitle} text={t.moderation.emptyText} />
         </div>
       )}
-      {rejecting && id && <RejectSheet onClose={() => setRejecting(false)} onReject={(code, text) => void decide('reject', { code, text })} />}
+      {rejecting && id && <RejectSheet onClose={() => setRejecting(false)} onReject={(code, text) => decide('reject', { code, text })} />}
     </div>
   );
 }

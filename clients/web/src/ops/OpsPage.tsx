@@ -1,10 +1,11 @@
 /** Is it well? Promises first, then charts with the promise drawn in, then tables. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { ops, session, type OpsSummary, type Promise_ } from '../api';
+import { ops, type OpsSummary, type Promise_ } from '../api';
 import { format, t } from '../messages';
-import { ProblemState, State, Waiting } from '../ui';
-import { ActivityIcon, AlertIcon, DoneIcon } from '../ui/icons';
+import { Guarded } from '../shell/Guarded';
+import { ProblemState, Waiting } from '../ui';
+import { AlertIcon, DoneIcon } from '../ui/icons';
 import { Charts } from './Charts';
 import { History } from './history';
 import { DeadLetters } from './DeadLetters';
@@ -17,14 +18,11 @@ const EVERY_MS = 5_000;
 const STALE_MS = 20_000;
 
 export default function OpsPage() {
-  if (!session.hasRole('operator')) {
-    return (
-      <div class="page">
-        <State icon={<ActivityIcon />} title={t.ops.denied} text={t.ops.deniedText} />
-      </div>
-    );
-  }
-  return <Dashboard />;
+  return (
+    <Guarded role="operator" title={t.ops.denied} text={t.ops.deniedText}>
+      <Dashboard />
+    </Guarded>
+  );
 }
 
 function Dashboard() {

@@ -88,7 +88,7 @@ function Lazy({ route: now }: { route: Route }) {
   if (!screens[now.name]) {
     return (
       <div class="page">
-        <State icon={<AlertIcon />} title={t.problem.pageMissing} text={t.problem.pageMissingText}>
+        <State top icon={<AlertIcon />} title={t.problem.pageMissing} text={t.problem.pageMissingText}>
           <LinkButton href="/">{t.problem.toFeed}</LinkButton>
         </State>
       </div>
@@ -97,7 +97,7 @@ function Lazy({ route: now }: { route: Route }) {
   if (failed) {
     return (
       <div class="page">
-        <State live icon={<AlertIcon />} title={t.problem.pageBroken} text={t.problem.pageBrokenText}>
+        <State top live icon={<AlertIcon />} title={t.problem.pageBroken} text={t.problem.pageBrokenText}>
           <Button onClick={() => (attempt ? location.reload() : setAttempt(attempt + 1))}>{t.app.retry}</Button>
         </State>
       </div>

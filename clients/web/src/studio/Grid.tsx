@@ -28,7 +28,10 @@ export function Grid({ videos, own, href, label }: Props) {
     <ul class="grid" aria-label={label}>
       {videos.map((video) => (
         <li key={video.id}>
-          <a class="tile" href={href(video)} aria-label={own ? t.studio.open(nameOf(video), statusText(video)) : nameOf(video)}>
+          <a class="tile" href={href(video)}>
+            <span class="visually-hidden">
+              {own ? t.studio.open(nameOf(video), statusText(video), isLive(video.status) ? video.counts.views : null) : t.studio.openLiked(nameOf(video), video.counts.likes)}
+            </span>
             <Poster url={video.playback?.poster_url} blurhash={video.playback?.blurhash} />
             {own && !video.playback && (
               <span class="tile-blank" data-tone={toneOf(video.status)} aria-hidden="true">
@@ -37,7 +40,7 @@ export function Grid({ videos, own, href, label }: Props) {
             )}
             <span class="tile-shade" aria-hidden="true" />
             {own && (!isLive(video.status) || video.visibility !== 'public') && (
-              <span class="tile-chip">
+              <span class="tile-chip" aria-hidden="true">
                 <Chip video={video} />
               </span>
             )}

@@ -71,14 +71,16 @@ interface StateProps {
   note?: string;
   children?: ComponentChildren;
   live?: boolean;
+  /** The heading of the whole page. */
+  top?: boolean;
 }
 
 /** A face for every state: what happened, why, and what to do next. */
-export function State({ icon, title, text, note, children, live }: StateProps) {
+export function State({ icon, title, text, note, children, live, top }: StateProps) {
   return (
     <div class="state" role={live ? 'alert' : undefined}>
       {icon}
-      <h2>{title}</h2>
+      {top ? <h1>{title}</h1> : <h2>{title}</h2>}
       {text && <p>{text}</p>}
       {note && <p class="small mono">{note}</p>}
       {children && <div class="actions">{children}</div>}

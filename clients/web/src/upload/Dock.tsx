@@ -26,7 +26,7 @@ export function UploadDock({ route }: { route: Route }) {
       {!wide ? (
         <button type="button" class="dock-pill" aria-expanded="false" onClick={() => setOpen(true)}>
           <UploadIcon size={16} />
-          {t.upload.uploading(percent)}
+          {pillText(busy, percent)}
         </button>
       ) : (
         <>
@@ -44,6 +44,13 @@ export function UploadDock({ route }: { route: Route }) {
       )}
     </section>
   );
+}
+
+function pillText(busy: Task[], percent: string): string {
+  if (busy.every((x) => x.stage === 'paused')) return t.upload.paused;
+  if (busy.every((x) => x.stage === 'waiting' || x.stage === 'paused')) return t.upload.waiting;
+  if (busy.every((x) => x.stage === 'finishing')) return t.upload.finishing;
+  return t.upload.uploading(percent);
 }
 
 function words(task: Task): string {
