@@ -5,5 +5,5 @@ cd "$ROOT"
 stage "format" cargo fmt --all --check
 stage "house rules" cargo test --quiet -p xtask --locked
 stage "lints" cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
-if [ -d clients/web/node_modules ]; then stage "web types" npm --prefix clients/web run --silent check; fi
+if [ -d clients/web/node_modules ]; then stage "web types" npm --prefix clients/web run --silent typecheck; fi
 stages

@@ -14,7 +14,7 @@ web_packages() {
   ( cd clients/web && { [ -d node_modules ] && [ node_modules/.package-lock.json -nt package-lock.json ] \
     || npm ci --no-audit --no-fund --loglevel=error; } )
 }
-web_checks() { ( cd clients/web && npm run --silent check && npm test --silent && npm run --silent build && npm run --silent size ); }
+web_checks() { ( cd clients/web && npm run --silent typecheck && npm test --silent && npm run --silent build && npm run --silent size ); }
 format()     { cargo fmt --all --check; }
 lints()      { cargo clippy --quiet --workspace --all-targets --locked -- -D warnings; }
 compile()    { cargo test --workspace --locked --no-run --quiet; }

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod report;
+mod server;
+mod walk;
+
+use clap::Parser;
+use std::path::PathBuf;
+
+#[derive(Parser)]
+struct Args {
+    /// The group to run.
+    #[arg(value_parser = ["walk"])]
+    group: String,
+    /// The release binary under test.
+    #[arg(long)]
+    signal: PathBuf,
+    /// Real phone clips; figures that need them are skipped where they are absent.
+    #[arg(long, default_value = "../shared/media")]
+    media: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let mut report = report::Report::default();
+    walk::run(&args.signal, &args.media, &mut report).await?;
+    report.finish()
+}

@@ -1,0 +1,121 @@
+//! A phone clip from complete to published, and its CPU against one ffmpeg process an artefact.
+
+use crate::report::{Better, Figure, Report};
+use crate::server::Server;
+use anyhow::{Context, ensure};
+use serde_json::json;
+use signal::client::{Client, text_of};
+use signal::commands::upload::{Bar, hash, send_parts};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Length of the looped clip.
+const CLIP_S: f64 = 14.0;
+const WAIT: Duration = Duration::from_secs(180);
+
+pub async fn run(server: &Server, media: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let source = media.join("natural/nail_portrait_1080x1916_30fps.mp4");
+    if !source.is_file() {
+        report.skip("publish_vs_clip_length", "the real phone clip is not there");
+        report.skip("package_cpu_vs_one_process_per_artefact", "the real phone clip is not there");
+        return Ok(());
+    }
+    let dir = tempfile::tempdir()?;
+    let clip = phone_clip(&source, dir.path())?;
+    let operator = server.operator().await?;
+    let (wall_s, cpu_s) = publish(server, &operator, &clip).await?;
+    report.add(&Figure {
+        name: "publish_vs_clip_length",
+        value: wall_s,
+        unit: "s",
+        baseline: Some(CLIP_S),
+        target: 1.5,
+        better: Better::Lower,
+    });
+    let naive_s = naive_cpu(&clip, dir.path())?;
+    report.add(&Figure {
+        name: "package_cpu_vs_one_process_per_artefact",
+        value: cpu_s,
+        unit: "cpu-s",
+        baseline: Some(naive_s),
+        target: 0.72,
+        better: Better::Lower,
+    });
+    Ok(())
+}
+
+/// The portrait clip looped to [`CLIP_S`], with a tone as its sound.
+fn phone_clip(source: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
+    let clip = dir.join("phone.mp4");
+    let status = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-y", "-stream_loop", "1", "-i"])
+        .arg(source)
+        .args(["-f", "lavfi", "-i", "sine=frequency=330:sample_rate=48000", "-map", "0:v", "-map", "1:a"])
+        .args(["-t", &CLIP_S.to_string(), "-c:v", "copy", "-c:a", "aac", "-b:a", "96k"])
+        .arg(&clip)
+        .status()?;
+    ensure!(status.success(), "cannot make the phone clip");
+    Ok(clip)
+}
+
+/// Uploads and approves; `(seconds, cpu-seconds)` from complete to published, the person's time taken out.
+async fn publish(server: &Server, operator: &Client, clip: &Path) -> anyhow::Result<(f64, f64)> {
+    let size = std::fs::metadata(clip)?.len();
+    let sha256 = hash(clip)?;
+    let body = json!({ "filename": "phone.mp4", "size_bytes": size, "sha256": sha256, "title": "bench" });
+    let upload = operator.post("/v1/uploads", &body).await?;
+    send_parts(operator, &upload, clip, &Bar::hidden()).await?;
+    let id = text_of(&upload, "upload_id")?;
+    let cpu_before = server.cpu_s()?;
+    let started = Instant::now();
+    let done = operator.post(&format!("/v1/uploads/{id}/complete"), &json!({ "sha256": sha256 })).await?;
+    let video = text_of(&done, "video_id")?;
+    loop {
+        let v = operator.get(&format!("/v1/videos/{video}")).await?;
+        match v["status"].as_str().context("status")? {
+            "published" => return Ok((started.elapsed().as_secs_f64(), server.cpu_s()? - cpu_before)),
+            "in_review" => {
+                let body = json!({ "decision": "approve", "reason": "benchmark" });
+                operator.post(&format!("/v1/moderation/videos/{video}/decision"), &body).await?;
+            }
+            "failed" | "rejected" => anyhow::bail!("the phone clip was not published: {v}"),
+            _ => {}
+        }
+        ensure!(started.elapsed() < WAIT, "not published after {WAIT:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// CPU seconds of the naive way: four rungs, audio, loudness, poster, sprite and frames, a process each.
+fn naive_cpu(clip: &Path, dir: &Path) -> anyhow::Result<f64> {
+    let before = children_cpu_s()?;
+    let x264 = "subme=7:trellis=1:aq-mode=2:vbv-init=0.5";
+    for (short, cap) in [("240", 400), ("360", 700), ("540", 1100), ("720", 2000)] {
+        let (scale, cap_k, buf) = (format!("fps=30,scale={short}:-2"), format!("{cap}k"), format!("{}k", 2 * cap));
+        naive(clip, &[
+            "-map", "0:v", "-vf", &scale, "-c:v", "libx264", "-preset", "veryfast", "-x264-params", x264, "-profile:v",
+            "high", "-crf", "24", "-maxrate", &cap_k, "-bufsize", &buf, "-g", "60", "-keyint_min", "60", "-sc_threshold",
+            "0", "-pix_fmt", "yuv420p", "-movflags", "+cmaf", "-f", "mp4",
+        ], &dir.join(format!("{short}.mp4")))?;
+    }
+    naive(clip, &["-map", "0:a", "-af", "loudnorm=I=-16:TP=-1.5:LRA=11,aresample=48000", "-c:a", "aac", "-b:a", "96k"], &dir.join("a.m4a"))?;
+    naive(clip, &["-map", "0:a", "-af", "loudnorm=print_format=json", "-f", "null"], Path::new("-"))?;
+    naive(clip, &["-map", "0:v", "-vf", "thumbnail,scale=720:-2", "-frames:v", "1"], &dir.join("poster.jpg"))?;
+    naive(clip, &["-map", "0:v", "-vf", "fps=1,scale=90:160,tile=10x10", "-frames:v", "1"], &dir.join("sprite.jpg"))?;
+    naive(clip, &["-map", "0:v", "-vf", "fps=1,scale=720:-2", "-q:v", "3"], &dir.join("f_%03d.jpg"))?;
+    Ok(children_cpu_s()? - before)
+}
+
+fn naive(clip: &Path, args: &[&str], out: &Path) -> anyhow::Result<()> {
+    let status = Command::new("ffmpeg").args(["-nostdin", "-v", "error", "-y", "-i"]).arg(clip).args(args).arg(out).status()?;
+    ensure!(status.success(), "a baseline process failed: {args:?}");
+    Ok(())
+}
+
+fn children_cpu_s() -> anyhow::Result<f64> {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let seconds = |t: nix::sys::time::TimeVal| t.tv_sec() as f64 + t.tv_usec() as f64 / 1e6;
+    Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
+}

@@ -1,0 +1,29 @@
+//! The commands that talk to a running server.
+
+pub mod dlq;
+pub mod doctor;
+pub mod feed;
+pub mod review;
+pub mod table;
+pub mod upload;
+pub mod videos;
+
+use std::path::PathBuf;
+
+/// What every command needs to know.
+#[derive(Debug, Clone)]
+pub struct Ctx {
+    pub data_dir: PathBuf,
+    pub json: bool,
+}
+
+impl Ctx {
+    /// Prints a value for scripts.
+    pub fn print_json(&self, value: &serde_json::Value) -> anyhow::Result<()> {
+        use std::io::Write;
+        let mut out = std::io::stdout().lock();
+        serde_json::to_writer_pretty(&mut out, value)?;
+        out.write_all(b"\n")?;
+        Ok(())
+    }
+}

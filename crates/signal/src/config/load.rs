@@ -1,0 +1,142 @@
+//! Settings = defaults < `config/*.toml` < `SIGNAL_…`; unknown keys are errors with a suggestion.
+
+use super::model::Config;
+use anyhow::{Context, bail};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::{Dict, Value};
+use std::path::{Path, PathBuf};
+
+/// Variables with our prefix that are no settings of the product.
+const NOT_SETTINGS: &[&str] = &["shared", "test_require", "test_crash", "config", "bin"];
+
+/// Loads the settings: `file` when given (it must exist), else `config/laptop.toml` below the current
+/// directory when there, then the environment (`SIGNAL_SERVER__PORT=9090`).
+pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
+    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    let chosen = match file {
+        Some(path) if path.is_file() => Some(path.to_owned()),
+        Some(path) => bail!("cannot read the configuration {}: there is no such file", path.display()),
+        None => Some(PathBuf::from("config/laptop.toml")).filter(|p| p.is_file()),
+    };
+    if let Some(path) = &chosen {
+        figment = figment.merge(Toml::file(path));
+    }
+    figment = figment.merge(
+        Env::prefixed("SIGNAL_").filter(|k| !NOT_SETTINGS.contains(&k.as_str())).split("__"),
+    );
+    refuse_unknown(&figment)?;
+    let config: Config = figment.extract().map_err(|e| anyhow::anyhow!("bad configuration: {e}"))?;
+    check(&config)?;
+    Ok(config)
+}
+
+fn refuse_unknown(figment: &Figment) -> anyhow::Result<()> {
+    let known = Value::serialize(Config::default()).context("the defaults are a table")?;
+    let given: Value = figment.find_value("").context("the configuration is a table")?;
+    let (Some(known), Some(given)) = (known.as_dict(), given.as_dict()) else { return Ok(()) };
+    walk("", known, given)
+}
+
+fn walk(path: &str, known: &Dict, given: &Dict) -> anyhow::Result<()> {
+    for (key, value) in given {
+        let here = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match (known.get(key), value.as_dict()) {
+            (None, _) => bail!("{}", unknown(path, key, &here, known)),
+            (Some(known), Some(inner)) => {
+                if let Some(known) = known.as_dict() {
+                    walk(&here, known, inner)?;
+                }
+            }
+            (Some(_), None) => {}
+        }
+    }
+    Ok(())
+}
+
+fn unknown(path: &str, key: &str, here: &str, known: &Dict) -> String {
+    let best = known
+        .keys()
+        .map(|k| (strsim::jaro_winkler(k, key), k))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(score, _)| *score > 0.75);
+    let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+    match best {
+        Some((_, near)) => format!("unknown setting {here}: did you mean {prefix}{near}?"),
+        None => {
+            let all: Vec<_> = known.keys().map(String::as_str).collect();
+            format!("unknown setting {here}: there are {}", all.join(", "))
+        }
+    }
+}
+
+fn check(config: &Config) -> anyhow::Result<()> {
+    for (name, url, schemes) in [
+        ("objects.url", &config.objects.url, &["embedded"][..]),
+        ("stores.url", &config.stores.url, &["embedded"][..]),
+        ("identity.url", &config.identity.url, &["embedded"][..]),
+        ("encoder.url", &config.encoder.url, &["ffmpeg"][..]),
+        ("moderation.classifier", &config.moderation.classifier, &["none", "onnx"][..]),
+    ] {
+        let scheme = url.split(':').next().unwrap_or_default();
+        if matches!(scheme, "s3" | "dynamodb" | "valkey" | "kinesis" | "mediaconvert" | "rekognition" | "oidc") {
+            bail!("{name} = \"{url}\": this build has no {scheme} engine yet; it has {}", schemes.join(", "));
+        }
+        if !schemes.contains(&scheme) {
+            bail!("{name} = \"{url}\": unknown scheme; allowed: {}", schemes.join(", "));
+        }
+    }
+    if !matches!(config.moderation.unjudged.as_str(), "allow" | "review") {
+        bail!("moderation.unjudged = \"{}\": allowed are allow and review", config.moderation.unjudged);
+    }
+    if !matches!(config.log.format.as_str(), "auto" | "pretty" | "json") {
+        bail!("log.format = \"{}\": allowed are auto, pretty and json", config.log.format);
+    }
+    if config.server.port == config.objects.port && config.server.port != 0 {
+        bail!("server.port and objects.port are both {}: choose two", config.server.port);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(text: &str) -> anyhow::Result<Config> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("c.toml");
+        std::fs::write(&path, text).expect("written");
+        load(Some(&path))
+    }
+
+    #[test]
+    fn the_defaults_bind_loopback_only() {
+        let c = load_text("").expect("loads");
+        assert_eq!((c.server.host.as_str(), c.server.port, c.objects.port), ("127.0.0.1", 8080, 8081));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+        let e = load_text("[server]\nprot = 9\n").expect_err("refused").to_string();
+        assert!(e.contains("server.prot") && e.contains("server.port"), "{e}");
+    }
+
+    #[test]
+    fn an_engine_that_is_not_built_in_is_named() {
+        let e = load_text("[stores]\nurl = \"dynamodb://eu\"\n").expect_err("refused").to_string();
+        assert!(e.contains("no dynamodb engine"), "{e}");
+    }
+
+    #[test]
+    fn a_wrong_type_is_refused_with_its_key() {
+        let e = load_text("[server]\nport = \"many\"\n").expect_err("refused").to_string();
+        assert!(e.contains("port"), "{e}");
+    }
+
+    #[test]
+    fn the_shipped_laptop_file_loads_and_equals_the_defaults() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/laptop.toml");
+        let shipped = toml::to_string(&load(Some(&file)).expect("loads")).expect("text");
+        assert_eq!(shipped, toml::to_string(&Config::default()).expect("text"));
+    }
+}

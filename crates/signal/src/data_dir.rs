@@ -1,0 +1,138 @@
+//! The data directory: versioned, private, used by one process at a time.
+
+use anyhow::{Context, bail};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Format of the directory. A newer one is refused.
+pub const FORMAT: u32 = 1;
+
+/// An open data directory; dropping it lets another process in.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// Where data lives when nobody says otherwise.
+pub fn default_path(configured: &Path) -> PathBuf {
+    if !configured.as_os_str().is_empty() {
+        return configured.to_owned();
+    }
+    #[expect(clippy::disallowed_methods, reason = "the platform says where data lives through the environment")]
+    let (xdg, home) = (std::env::var("XDG_DATA_HOME"), std::env::var("HOME"));
+    match (xdg, home) {
+        (Ok(xdg), _) if !xdg.is_empty() => PathBuf::from(xdg).join("signal-video"),
+        (_, Ok(home)) => PathBuf::from(home).join(".local/share/signal-video"),
+        _ => PathBuf::from("signal-video-data"),
+    }
+}
+
+impl DataDir {
+    /// Creates or opens the directory and locks it against a second process.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("cannot create the data directory {}", path.display()))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path.join("lock"))
+            .with_context(|| format!("cannot write to the data directory {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => bail!(
+                "cannot start: another process uses {}. Stop it, or choose another place with --data-dir.",
+                path.display()
+            ),
+            Err(fs::TryLockError::Error(e)) => return Err(e).context("cannot lock the data directory"),
+        }
+        let dir = Self { path: path.to_owned(), _lock: lock };
+        dir.check_format()?;
+        Ok(dir)
+    }
+
+    fn check_format(&self) -> anyhow::Result<()> {
+        let file = self.path.join("FORMAT");
+        match fs::read_to_string(&file) {
+            Ok(text) => match text.trim().parse::<u32>() {
+                Ok(found) if found > FORMAT => bail!(
+                    "{} was written by a newer version (format {found}, this program knows {FORMAT}). Use that version.",
+                    self.path.display()
+                ),
+                Ok(_) => Ok(()),
+                Err(_) => bail!("{} is damaged: it should hold a number", file.display()),
+            },
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                write_private(&file, format!("{FORMAT}\n").as_bytes())
+            }
+            Err(e) => Err(e).with_context(|| format!("cannot read {}", file.display())),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// A secret kept in the directory; made by `make` the first time.
+    pub fn secret(&self, name: &str, make: impl FnOnce() -> String) -> anyhow::Result<String> {
+        let file = self.path.join("secrets").join(name);
+        if let Ok(text) = fs::read_to_string(&file)
+            && !text.trim().is_empty()
+        {
+            return Ok(text.trim().to_owned());
+        }
+        let text = make();
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(self.path.join("secrets"))?;
+        write_private(&file, text.as_bytes())?;
+        Ok(text)
+    }
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+pub fn write_private(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let temp = file.with_extension("part");
+    let mut out = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temp)?;
+    out.write_all(bytes)?;
+    out.sync_all()?;
+    fs::rename(&temp, file).with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_process_is_told_and_stops() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let _first = DataDir::open(dir.path()).expect("opens");
+        let said = DataDir::open(dir.path()).expect_err("refused").to_string();
+        assert!(said.contains("another process"), "{said}");
+    }
+
+    #[test]
+    fn a_newer_format_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join("FORMAT"), "99\n").expect("written");
+        let said = DataDir::open(dir.path()).expect_err("refused").to_string();
+        assert!(said.contains("newer version"), "{said}");
+    }
+
+    #[test]
+    fn a_secret_is_made_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let data = DataDir::open(dir.path()).expect("opens");
+        let first = data.secret("k", || "one".into()).expect("made");
+        assert_eq!(first, data.secret("k", || "two".into()).expect("kept"));
+    }
+}

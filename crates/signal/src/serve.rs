@@ -1,0 +1,265 @@
+//! `signal up` and `signal run`: sockets, roles, and a clean end.
+
+use crate::cli::Role;
+use crate::commands::Ctx;
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::wiring::{House, checks, demo_port, identity, machine, web, worker};
+use anyhow::{Context, bail};
+use api::{ApiConfig, ApiState, Check, Deps, Health};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use telemetry::{Format, Indicators, LogSettings};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Everything stops when this turns true.
+type Stop = watch::Receiver<bool>;
+
+pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<()> {
+    start_log(&config)?;
+    install_crash_points();
+    let data = DataDir::open(&ctx.data_dir)?;
+    let api_listener = bind(&config, Role::Api, roles, config.server.port, "--port").await?;
+    let door_listener = bind(&config, Role::Objects, roles, config.objects.port, "--s3-port").await?;
+    let house = Arc::new(House::build(&config, &data).await?);
+    let url = config.public_url();
+    let machine_user = identity::leave_session(&house.identity, &data, &url, house.entropy.as_ref()).await?;
+    let link = identity::operator_link(&house.identity, &house.stores, machine_user, &url).await?;
+    let (tell_stop, stop) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    if let Some(listener) = api_listener {
+        let state = api_state(&house, &config, &data)?;
+        tasks.spawn(keep_series(state.clone(), stop.clone()));
+        tasks.spawn(http(listener, state, stop.clone()));
+    }
+    if let Some(listener) = door_listener {
+        let door = house.stores.door.clone();
+        let end = stopped(stop.clone());
+        tasks.spawn(async move {
+            door.serve(listener, end).await;
+            Ok(())
+        });
+    }
+    if roles.contains(&Role::Worker) {
+        let (worker_house, worker_config) = (Arc::clone(&house), config.clone());
+        let end = stopped(stop.clone());
+        tasks.spawn(async move {
+            worker::runner(&worker_house, &worker_config).run(end).await;
+            Ok(())
+        });
+        tasks.spawn(fold(Arc::clone(&house), stop.clone()));
+    }
+    greet(ctx, &config, &data, link.as_deref());
+    tokio::select! {
+        signal = terminated() => tracing::info!(signal, "stopping: no new work, finishing what is under way"),
+        Some(ended) = tasks.join_next() => {
+            ended.context("a role panicked")??;
+            bail!("a role stopped by itself");
+        }
+    }
+    let _ = tell_stop.send(true);
+    let drain = Duration::from_secs(config.server.drain_s);
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(drain, all).await.is_err() {
+        tracing::warn!("what did not finish in time runs again at the next start");
+    }
+    Ok(())
+}
+
+fn start_log(config: &Config) -> anyhow::Result<()> {
+    let format = match config.log.format.as_str() {
+        "json" => Format::Json,
+        "pretty" => Format::Pretty,
+        _ => Format::Auto,
+    };
+    telemetry::logs::init(&LogSettings { filter: config.log.filter.clone(), format })?;
+    Ok(())
+}
+
+/// Debug builds die where `SIGNAL_TEST_CRASH` says; release builds have no such door.
+fn install_crash_points() {
+    #[cfg(debug_assertions)]
+    {
+        #[expect(clippy::disallowed_methods, reason = "a test hook, not a setting")]
+        let wanted = std::env::var("SIGNAL_TEST_CRASH").unwrap_or_default();
+        if !wanted.is_empty() {
+            stdx::crash::install(move |point| {
+                if point == wanted {
+                    let _ = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::Signal::SIGKILL);
+                    // SIGKILL is delivered before anything else of ours runs; this keeps the thread from racing it.
+                    std::thread::sleep(Duration::from_secs(60));
+                }
+            });
+        }
+    }
+}
+
+async fn bind(
+    config: &Config,
+    role: Role,
+    roles: &[Role],
+    port: u16,
+    flag: &str,
+) -> anyhow::Result<Option<TcpListener>> {
+    if !roles.contains(&role) {
+        return Ok(None);
+    }
+    let host = &config.server.host;
+    match TcpListener::bind((host.as_str(), port)).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => bail!(
+            "cannot start: port {port} is taken by another program. Use {flag} {} or stop it.",
+            port.wrapping_add(10)
+        ),
+        Err(e) => Err(e).with_context(|| format!("cannot listen on {host}:{port}")),
+    }
+}
+
+fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Result<ApiState> {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new()
+        .install_recorder()
+        .context("cannot set up the metrics")?;
+    let mut policy = api::policy::ApiPolicy { in_flight_max: config.server.max_concurrent_requests, ..Default::default() };
+    if !config.server.rate_limits {
+        policy.rates = api::limits::RateLimits::boundless();
+    }
+    let checks: Vec<Arc<dyn Check>> = vec![
+        Arc::new(checks::StoreCheck(Arc::clone(&house.videos))),
+        Arc::new(checks::DiskCheck {
+            dir: data.path().to_owned(),
+            reserve_bytes: config.objects.reserve_mib << 20,
+        }),
+    ];
+    let demo = config.demo.enabled.then(|| {
+        let port = demo_port::InProcessDemo::new(data.path().to_owned(), Arc::clone(&house.entropy));
+        Arc::new(port) as Arc<dyn api::state::DemoPort>
+    });
+    Ok(ApiState::new(Deps {
+        config: ApiConfig {
+            public_url: config.public_url(),
+            s3_url: Some(config.objects_url()),
+            allowed_origins: config.server.allowed_origins.clone(),
+            trust_forwarded_for: false,
+            demo_enabled: config.demo.enabled,
+            moderation_mode: if config.moderation.classifier == "none:" { "people" } else { "classifier" }.into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            policy,
+        },
+        clock: Arc::clone(&house.clock),
+        entropy: Arc::clone(&house.entropy),
+        cursor_key: house.cursor_key,
+        issuer: Arc::clone(&house.identity.issuer),
+        verifier: Arc::clone(&house.identity.verifier),
+        videos: Arc::clone(&house.videos),
+        library: Arc::clone(&house.library),
+        owners: Arc::clone(&house.owners),
+        jobs: Arc::clone(&house.jobs),
+        uploads: Arc::clone(&house.uploads),
+        reviews: Arc::clone(&house.reviews),
+        feed: Arc::clone(&house.feed),
+        events: Arc::clone(&house.ingest),
+        engagement: Arc::clone(&house.engagement),
+        engagement_policy: house.engagement_policy.clone(),
+        reactions: Arc::clone(&house.reactions),
+        origin: Arc::clone(&house.origin),
+        hub: Arc::clone(&house.hub),
+        indicators: Arc::new(Indicators::default()),
+        machine: Arc::new(machine::ThisMachine::new(data.path().to_owned())),
+        web: Arc::new(web::site()),
+        demo,
+        health: Health { checks, metrics: Some(Box::new(move || recorder.render())) },
+    }))
+}
+
+async fn http(listener: TcpListener, state: ApiState, stop: Stop) -> anyhow::Result<()> {
+    let service = api::app(state).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(stopped(stop))
+        .await
+        .context("the HTTP server stopped")
+}
+
+async fn keep_series(state: ApiState, stop: Stop) -> anyhow::Result<()> {
+    let step = state.config.policy.series_step.to_duration();
+    let end = stopped(stop);
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => return Ok(()),
+            () = tokio::time::sleep(step) => api::ops::sample(&state).await,
+        }
+    }
+}
+
+async fn fold(house: Arc<House>, stop: Stop) -> anyhow::Result<()> {
+    tokio::select! {
+        () = stopped(stop) => Ok(()),
+        () = house.fold.run(house.ingest.appended()) => Ok(()),
+    }
+}
+
+fn stopped(mut stop: Stop) -> impl Future<Output = ()> + Send + 'static {
+    async move {
+        // An error means that the sender is gone, which is a stop as well.
+        let _ = stop.wait_for(|s| *s).await;
+    }
+}
+
+async fn terminated() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = tokio::signal::ctrl_c() => "SIGINT",
+    }
+}
+
+fn greet(ctx: &Ctx, config: &Config, data: &DataDir, link: Option<&str>) {
+    let url = config.public_url();
+    if ctx.json {
+        let value = serde_json::json!({
+            "url": url, "objects_url": config.objects_url(), "operator_link": link,
+            "data_dir": data.path(),
+        });
+        println!("{value}");
+        return;
+    }
+    println!();
+    println!("  Signal Video is running.");
+    println!();
+    println!("  Open          {url}");
+    if let Some(link) = link {
+        println!("  Operator      {link}");
+        println!("                (works once; makes your browser the operator)");
+    }
+    println!("  API           {url}/docs");
+    println!("  Data          {}", data.path().display());
+    if config.moderation.classifier == "none:" {
+        println!("  Moderation    no model is configured: a person approves every video at {url}/moderation");
+    } else if config.moderation.unjudged == "allow" {
+        println!("  Moderation    the model judges what it knows; what nobody judges is allowed (moderation.unjudged)");
+    }
+    println!("  Stop          Ctrl+C");
+    println!();
+}
+
+pub fn openapi_json() -> anyhow::Result<String> {
+    api::openapi_document().to_pretty_json().context("the document can be written")
+}
+
+/// `signal keys rotate`: needs the data directory for itself.
+pub async fn rotate_keys(config: &Config, ctx: &Ctx) -> anyhow::Result<()> {
+    let data = DataDir::open(&ctx.data_dir)
+        .context("stop the server first: a running server would go on signing with the old key")?;
+    let house = House::build(config, &data).await?;
+    let kid = house.identity.issuer.rotate_keys(::identity::Occasion::Routine).await?;
+    if ctx.json {
+        return ctx.print_json(&serde_json::json!({ "kid": kid }));
+    }
+    println!("New signing key {kid}. Tokens signed with the old one stay valid until they expire.");
+    Ok(())
+}

@@ -1,0 +1,319 @@
+//! The slices on their engines: one value that roles are started from.
+
+use super::identity::{self, Identity, Merges};
+use super::media::{self, Media};
+use super::stores::{self, Stores};
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use ::identity::GuestMerge;
+use async_trait::async_trait;
+use catalog::{
+    Announcing, CatalogPolicy, LibraryStore, Listeners, Owners, OwnersDeps, StatusListener, Video, VideoStore,
+};
+use embedded::catalog::EmbeddedVideoStore;
+use embedded::objects::FileObjects;
+use embedded::work::EmbeddedJobStore;
+use engagement::{EngagementPolicy, EngagementStore, Fold, Reactions};
+use events::Ingest;
+use feed::Feed;
+use moderation::{Desk, ModerationPolicy, Moderator, ModeratorDeps, Reviews, ReviewsDeps, Unjudged};
+use push::{Hub, HubDeps, PushPolicy};
+use std::sync::{Arc, OnceLock};
+use stdx::{Clock, Entropy, Fault, OsEntropy, SystemClock};
+use transcode::{Transcoder, TranscoderDeps};
+use upload::{Uploads, UploadsDeps};
+use vocab::{Millis, Status, UserId, VideoId};
+use work::{JobStore, Jobs, Wake, Waking};
+
+pub struct House {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub videos: Arc<dyn VideoStore>,
+    pub library: Arc<dyn LibraryStore>,
+    pub jobs: Arc<dyn JobStore>,
+    pub submit: Jobs,
+    pub wake: Wake,
+    pub objects: Arc<FileObjects>,
+    pub owners: Arc<Owners>,
+    pub uploads: Arc<Uploads>,
+    pub moderator: Moderator,
+    pub reviews: Arc<Reviews>,
+    pub transcoder: Transcoder,
+    pub origin: Arc<delivery::Origin>,
+    pub hub: Arc<Hub>,
+    pub ingest: Arc<Ingest>,
+    pub engagement: Arc<dyn EngagementStore>,
+    pub engagement_policy: EngagementPolicy,
+    pub reactions: Arc<Reactions>,
+    pub fold: Fold,
+    pub feed: Arc<Feed>,
+    pub identity: Identity,
+    pub stores: Stores,
+    pub catalog_policy: CatalogPolicy,
+    /// A 32-byte key for what only this server must read.
+    pub cursor_key: [u8; 32],
+}
+
+/// Listeners that are built after the store they listen to.
+#[derive(Default)]
+struct Late(OnceLock<Listeners>);
+
+#[async_trait]
+impl StatusListener for Late {
+    async fn changed(&self, video: &Video) {
+        if let Some(listeners) = self.0.get() {
+            listeners.changed(video).await;
+        }
+    }
+    async fn progressed(&self, video: VideoId, owner: UserId, status: Status, percent: u8) {
+        if let Some(listeners) = self.0.get() {
+            listeners.progressed(video, owner, status, percent).await;
+        }
+    }
+}
+
+/// A guest's shelves and queue follow it into its account.
+struct Belongings {
+    reactions: Arc<Reactions>,
+    feed: Arc<Feed>,
+}
+
+#[async_trait]
+impl GuestMerge for Belongings {
+    async fn merge(&self, from: UserId, into: UserId) -> Result<(), Fault> {
+        self.reactions.merge(from, into).await.map_err(|e| Fault::internal(e.to_string()))?;
+        self.feed.merge(from, into).await
+    }
+}
+
+impl House {
+    pub async fn build(config: &Config, data: &DataDir) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let stores = stores::open(config, data, &clock, &entropy).await?;
+        let media = media::build(config).await?;
+        let late = Arc::new(Late::default());
+        let listener: Arc<dyn StatusListener> = Arc::clone(&late) as Arc<dyn StatusListener>;
+        let videos: Arc<dyn VideoStore> =
+            Arc::new(Announcing::new(EmbeddedVideoStore::new(stores.db.clone()), Arc::clone(&listener)));
+        let wake = Wake::default();
+        let jobs: Arc<dyn JobStore> = Arc::new(Waking::new(EmbeddedJobStore::new(stores.db.clone()), wake.clone()));
+        let submit = Jobs::new(Arc::clone(&jobs), Arc::clone(&clock), Arc::clone(&entropy));
+        let base = Base { clock, entropy, videos, jobs, submit, wake, listener };
+        let pipeline = Pipeline::build(config, data, &base, &stores, media)?;
+        let show = Show::build(data, &base, &stores)?;
+        let merges: Vec<Arc<dyn GuestMerge>> = vec![Arc::new(Belongings {
+            reactions: Arc::clone(&show.reactions),
+            feed: Arc::clone(&show.feed),
+        })];
+        let identity = identity::build(config, &stores, Merges(merges), &base.clock, &base.entropy).await?;
+        let origin = Arc::new(delivery::Origin::new(delivery::OriginDeps {
+            videos: Arc::clone(&base.videos),
+            objects: Arc::clone(&stores.objects) as Arc<dyn delivery::ObjectReader>,
+            clock: Arc::clone(&base.clock),
+            policy: delivery_policy(config),
+        }));
+        let hub_deps = HubDeps { clock: Arc::clone(&base.clock), entropy: Arc::clone(&base.entropy) };
+        let hub = Arc::new(Hub::new(hub_deps, PushPolicy::default()));
+        let _ = late.0.set(Listeners(vec![
+            Arc::clone(&hub) as Arc<dyn StatusListener>,
+            Arc::clone(&show.feed) as Arc<dyn StatusListener>,
+            Arc::clone(&origin) as Arc<dyn StatusListener>,
+        ]));
+        show.feed.warm().await?;
+        Ok(Self::assemble(base, stores, pipeline, show, identity, (origin, hub)))
+    }
+
+    fn assemble(
+        base: Base,
+        stores: Stores,
+        pipeline: Pipeline,
+        show: Show,
+        identity: Identity,
+        (origin, hub): (Arc<delivery::Origin>, Arc<Hub>),
+    ) -> Self {
+        Self {
+            clock: base.clock,
+            entropy: base.entropy,
+            videos: base.videos,
+            library: Arc::clone(&stores.library),
+            jobs: base.jobs,
+            submit: base.submit,
+            wake: base.wake,
+            objects: Arc::clone(&stores.objects),
+            owners: pipeline.owners,
+            uploads: pipeline.uploads,
+            moderator: pipeline.moderator,
+            reviews: pipeline.reviews,
+            transcoder: pipeline.transcoder,
+            origin,
+            hub,
+            ingest: show.ingest,
+            engagement: Arc::clone(&stores.engagement),
+            engagement_policy: show.engagement_policy,
+            reactions: show.reactions,
+            fold: show.fold,
+            feed: show.feed,
+            identity,
+            stores,
+            catalog_policy: pipeline.catalog_policy,
+            cursor_key: show.cursor_key,
+        }
+    }
+}
+
+fn delivery_policy(config: &Config) -> delivery::DeliveryPolicy {
+    delivery::DeliveryPolicy {
+        hot_bytes_max: vocab::Bytes(config.delivery.cache_mib << 20),
+        ..delivery::DeliveryPolicy::default()
+    }
+}
+
+/// What everything else is built on.
+struct Base {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    videos: Arc<dyn VideoStore>,
+    jobs: Arc<dyn JobStore>,
+    submit: Jobs,
+    wake: Wake,
+    listener: Arc<dyn StatusListener>,
+}
+
+/// From upload to published.
+struct Pipeline {
+    catalog_policy: CatalogPolicy,
+    owners: Arc<Owners>,
+    uploads: Arc<Uploads>,
+    moderator: Moderator,
+    reviews: Arc<Reviews>,
+    transcoder: Transcoder,
+}
+
+impl Pipeline {
+    fn build(config: &Config, data: &DataDir, base: &Base, stores: &Stores, media: Media) -> anyhow::Result<Self> {
+        let catalog_policy =
+            CatalogPolicy { sweep_standing: Millis::from_secs(config.work.sweep_after_s), ..CatalogPolicy::default() };
+        let owners = Owners::new(
+            OwnersDeps {
+                videos: Arc::clone(&base.videos),
+                jobs: base.submit.clone(),
+                clock: Arc::clone(&base.clock),
+            },
+            catalog_policy.clone(),
+        );
+        let mut moderation_policy = ModerationPolicy::default();
+        if config.moderation.unjudged == "review" {
+            moderation_policy.unjudged = Unjudged::Review;
+        }
+        let desk = Desk {
+            videos: Arc::clone(&base.videos),
+            listener: Arc::clone(&base.listener),
+            jobs: base.submit.clone(),
+            store: Arc::clone(&stores.moderation),
+            clock: Arc::clone(&base.clock),
+            policy: Arc::new(moderation_policy),
+        };
+        let (judge_dir, encode_dir) = (data.join("scratch/judge"), data.join("scratch/encode"));
+        std::fs::create_dir_all(&judge_dir)?;
+        std::fs::create_dir_all(&encode_dir)?;
+        moderation::work_dir::clear(&judge_dir)?;
+        transcode::work_dir::clear(&encode_dir)?;
+        let files: Arc<dyn moderation::SourceFiles> = Arc::clone(&stores.objects) as _;
+        let moderator = Moderator::new(ModeratorDeps {
+            desk: desk.clone(),
+            blocks: Arc::clone(&stores.blocks),
+            files: Arc::clone(&files),
+            examiner: media.examiner,
+            classifier: media.classifier,
+            entropy: Arc::clone(&base.entropy),
+            work_root: judge_dir,
+        });
+        let (blocks, entropy) = (Arc::clone(&stores.blocks), Arc::clone(&base.entropy));
+        let reviews = Arc::new(Reviews::new(ReviewsDeps { desk, blocks, files, entropy }));
+        let transcoder = Transcoder::new(TranscoderDeps {
+            videos: Arc::clone(&base.videos),
+            listener: Arc::clone(&base.listener),
+            media: Arc::clone(&stores.objects) as Arc<dyn transcode::MediaStore>,
+            encoder: media.encoder,
+            clock: Arc::clone(&base.clock),
+            entropy: Arc::clone(&base.entropy),
+            profile: transcode::LadderProfile::default(),
+            work_root: encode_dir,
+        });
+        let uploads = Arc::new(uploads(base, stores, &catalog_policy));
+        Ok(Self { catalog_policy, owners: Arc::new(owners), uploads, moderator, reviews, transcoder })
+    }
+}
+
+fn uploads(base: &Base, stores: &Stores, catalog_policy: &CatalogPolicy) -> Uploads {
+    let deps = UploadsDeps {
+        store: Arc::clone(&stores.uploads),
+        raw: Arc::clone(&stores.objects) as Arc<dyn upload::RawStore>,
+        videos: Arc::clone(&base.videos),
+        jobs: base.submit.clone(),
+        clock: Arc::clone(&base.clock),
+        entropy: Arc::clone(&base.entropy),
+    };
+    Uploads::new(deps, upload::UploadPolicy::default(), catalog_policy.metadata.clone())
+}
+
+/// From published to watched.
+struct Show {
+    ingest: Arc<Ingest>,
+    engagement_policy: EngagementPolicy,
+    reactions: Arc<Reactions>,
+    fold: Fold,
+    feed: Arc<Feed>,
+    cursor_key: [u8; 32],
+}
+
+impl Show {
+    fn build(data: &DataDir, base: &Base, stores: &Stores) -> anyhow::Result<Self> {
+        let hex = data.secret("cursor-key", || {
+            format!("{:032x}{:032x}", base.entropy.u128(), base.entropy.u128())
+        })?;
+        let cursor_key = key_of(&hex)?;
+        let engagement_policy = EngagementPolicy::default();
+        let ingest = Arc::new(Ingest::new(events::ingest::Deps {
+            log: Arc::clone(&stores.events),
+            clock: Arc::clone(&base.clock),
+            entropy: Arc::clone(&base.entropy),
+            policy: events::EventPolicy::default(),
+        }));
+        let reactions = Arc::new(Reactions::new(
+            Arc::clone(&stores.library),
+            Arc::clone(&stores.engagement),
+            Arc::clone(&base.clock),
+        ));
+        let feed = Arc::new(Feed::new(feed::feed::Deps {
+            videos: Arc::clone(&base.videos),
+            library: Arc::clone(&stores.library),
+            counts: Arc::clone(&stores.engagement),
+            queue: Arc::clone(&stores.queue),
+            seen: Arc::clone(&stores.seen),
+            clock: Arc::clone(&base.clock),
+            entropy: Arc::clone(&base.entropy),
+            cursor_key,
+            policy: feed::FeedPolicy::default(),
+            engagement: engagement_policy.clone(),
+        }));
+        let fold = Fold::new(engagement::fold::Deps {
+            log: Arc::clone(&stores.events),
+            store: Arc::clone(&stores.engagement),
+            watchers: vec![Arc::clone(&feed) as Arc<dyn engagement::fold::Watcher>],
+            clock: Arc::clone(&base.clock),
+            policy: engagement_policy.clone(),
+        });
+        Ok(Self { ingest, engagement_policy, reactions, fold, feed, cursor_key })
+    }
+}
+
+fn key_of(hex: &str) -> anyhow::Result<[u8; 32]> {
+    let mut key = [0u8; 32];
+    anyhow::ensure!(hex.len() == 64 && hex.is_ascii(), "the cursor key is damaged");
+    for (i, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * i..2 * i + 2], 16)?;
+    }
+    Ok(key)
+}

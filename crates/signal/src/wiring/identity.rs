@@ -1,0 +1,115 @@
+//! The embedded issuer, and the session that commands on this machine use.
+
+use super::stores::Stores;
+use crate::client::{SavedSession, session_file};
+use crate::config::Config;
+use crate::data_dir::{DataDir, write_private};
+use ::identity::{
+    ArgonHasher, GuestMerge, IdentityPolicy, Issuer, IssuerDeps, KeySource, Origin, ProfileEdit, RevokedSessions, Role,
+    UserFilter, Verifier, VerifierPolicy,
+};
+use anyhow::Context;
+use async_trait::async_trait;
+use std::sync::Arc;
+use stdx::{Clock, Entropy, Fault};
+use vocab::{DeviceId, UserId};
+
+pub struct Identity {
+    pub issuer: Arc<Issuer>,
+    pub verifier: Arc<Verifier>,
+}
+
+/// What follows a guest into the account it signs in to.
+pub struct Merges(pub Vec<Arc<dyn GuestMerge>>);
+
+#[async_trait]
+impl GuestMerge for Merges {
+    async fn merge(&self, from: UserId, into: UserId) -> Result<(), Fault> {
+        for one in &self.0 {
+            one.merge(from, into).await?;
+        }
+        Ok(())
+    }
+}
+
+pub async fn build(
+    config: &Config,
+    stores: &Stores,
+    merges: Merges,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> anyhow::Result<Identity> {
+    let policy = IdentityPolicy {
+        issuer: config.public_url(),
+        audience: config.identity.audience.clone(),
+        ..IdentityPolicy::default()
+    };
+    let revoked = Arc::new(RevokedSessions::default());
+    let deps = IssuerDeps {
+        accounts: Arc::clone(&stores.accounts),
+        sessions: Arc::clone(&stores.sessions),
+        keys: Arc::clone(&stores.keys),
+        hasher: Arc::new(ArgonHasher::new(policy.hash.clone())?),
+        merges: Arc::new(merges),
+        revoked: Arc::clone(&revoked),
+        clock: Arc::clone(clock),
+        entropy: Arc::clone(entropy),
+    };
+    let verifier_policy = VerifierPolicy::of(&policy);
+    let issuer = Arc::new(Issuer::start(deps, policy).await.context("cannot start the issuer")?);
+    // The issuer's own JWKS: asked in process, but as the document it would serve.
+    let source = Arc::clone(&issuer) as Arc<dyn KeySource>;
+    let verifier = Arc::new(Verifier::new(source, revoked, Arc::clone(clock), verifier_policy));
+    Ok(Identity { issuer, verifier })
+}
+
+/// The name people see on what the command line uploads.
+const MACHINE_NAME: &str = "This machine";
+
+/// Renews (or makes) the operator session that `signal` commands use, and leaves it in the data directory.
+pub async fn leave_session(
+    identity: &Identity,
+    data: &DataDir,
+    url: &str,
+    entropy: &dyn Entropy,
+) -> anyhow::Result<UserId> {
+    let file = session_file(data.path());
+    let saved = std::fs::read_to_string(&file).ok().and_then(|t| serde_json::from_str::<SavedSession>(&t).ok());
+    let device = data.secret("cli-device", || DeviceId(entropy.u128()).to_string())?;
+    let device: DeviceId = device.parse().context("the command line's device id is damaged")?;
+    let renewed = match saved {
+        Some(saved) => identity.issuer.refresh(&saved.refresh_token, Some(device)).await.ok(),
+        None => None,
+    };
+    let grant = match renewed {
+        Some(grant) => grant,
+        None => {
+            let code = identity.issuer.new_operator_code().await?;
+            let origin = Origin { ip: None, device, device_name: Some("command line".into()) };
+            let grant = identity.issuer.redeem_operator_code(&code, &origin, None).await?;
+            let caller = identity.verifier.verify(&grant.access_token).await?;
+            let edit = ProfileEdit { display_name: Some(MACHINE_NAME.into()), ..ProfileEdit::default() };
+            identity.issuer.update_profile(&caller, edit).await?;
+            grant
+        }
+    };
+    let next = SavedSession { url: url.to_owned(), refresh_token: grant.refresh_token };
+    write_private(&file, serde_json::to_string(&next)?.as_bytes())?;
+    Ok(grant.user.id)
+}
+
+/// A fresh one-time operator link until a person has used one.
+pub async fn operator_link(
+    identity: &Identity,
+    stores: &Stores,
+    machine: UserId,
+    url: &str,
+) -> anyhow::Result<Option<String>> {
+    let filter = UserFilter { text: None, role: Some(Role::Operator), before: None, limit: 2 };
+    let operators = stores.accounts.search(filter).await.map_err(|e| anyhow::anyhow!("{e}"))?;
+    if operators.iter().any(|u| u.id != machine) {
+        return Ok(None);
+    }
+    let code = identity.issuer.new_operator_code().await?;
+    Ok(Some(format!("{url}/operator#code={code}")))
+}

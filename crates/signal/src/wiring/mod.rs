@@ -1,0 +1,13 @@
+//! Engines chosen by URL, slices built on them, handlers registered. The only place that names both.
+
+pub mod checks;
+pub mod demo_port;
+pub mod house;
+pub mod identity;
+pub mod machine;
+pub mod media;
+pub mod stores;
+pub mod web;
+pub mod worker;
+
+pub use house::House;
