@@ -13,5 +13,6 @@ mod people;
 mod problems;
 mod reactions;
 mod sockets;
+mod uploads;
 mod videos;
 mod web;
