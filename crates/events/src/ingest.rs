@@ -116,7 +116,8 @@ impl Ingest {
             if envelope.epoch == 0 {
                 return Err(EnvelopeError::Malformed("epoch is missing or 0".into()).into());
             }
-            let device = envelope.device.unwrap_or(sender.device);
+            // The token names the device, too: nobody spoils the numbers of somebody else's.
+            let device = sender.device;
             self.spend(sender.viewer, device, envelope.events.len())?;
             let origin = Origin { viewer: sender.viewer, device, received_at: self.deps.clock.now() };
             (judge::judge(&envelope, origin, policy), device, envelope.epoch)

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::Read;
-use vocab::{DeviceId, Millis};
+use vocab::Millis;
 
 /// `Content-Encoding` of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,7 +66,6 @@ pub enum EnvelopeError {
 /// The envelope, its events still raw so that a bad one harms no other.
 #[derive(Debug)]
 pub struct Envelope<'a> {
-    pub device: Option<DeviceId>,
     pub epoch: u64,
     pub sent_at: Option<Millis>,
     /// An access token for senders that cannot set headers.
@@ -76,8 +75,6 @@ pub struct Envelope<'a> {
 
 #[derive(Deserialize)]
 struct WireEnvelope<'a> {
-    #[serde(default)]
-    device: Option<DeviceId>,
     #[serde(default)]
     epoch: u64,
     #[serde(default, deserialize_with = "whole")]
@@ -158,7 +155,6 @@ pub fn parse<'a>(body: &'a [u8], format: Format, p: &EventPolicy) -> Result<Enve
         return Err(EnvelopeError::Malformed("epoch is over 2^53".into()));
     }
     Ok(Envelope {
-        device: wire.device,
         epoch: wire.epoch,
         sent_at: wire.sent_at.map(Millis),
         token: wire.token,
