@@ -6,6 +6,7 @@ use crate::dto::{Owner, Video};
 use crate::problem::Problem;
 use crate::state::ApiState;
 use catalog::{Shelf, Sight};
+use ::feed::FeedItem;
 use engagement::{EngagementError, Totals, retention};
 use identity::IssueError;
 use std::collections::{HashMap, HashSet};
@@ -59,6 +60,29 @@ pub async fn video(
 ) -> Result<Video, Problem> {
     let mut one = videos(state, caller, &[(video, sight)]).await?;
     one.pop().ok_or_else(|| Problem::internal("one video went in and none came out"))
+}
+
+/// Videos of a feed page: their counts came with them.
+pub async fn feed(state: &ApiState, caller: &Caller, items: &[FeedItem]) -> Result<Vec<Video>, Problem> {
+    let ids: Vec<VideoId> = items.iter().map(|i| i.video.id).collect();
+    let (owners, liked, saved) = futures::try_join!(
+        owners(state, items.iter().map(|i| i.video.owner)),
+        on_shelf(state, Some(caller), Shelf::Likes, &ids),
+        on_shelf(state, Some(caller), Shelf::Saves, &ids),
+    )?;
+    let complete = items.iter().map(|item| {
+        let video = &item.video;
+        let around = Surroundings {
+            owner: owners.get(&video.owner).cloned().unwrap_or_else(|| Owner::unknown(video.owner)),
+            counts: counts(&item.totals),
+            liked: liked.contains(&video.id),
+            saved: saved.contains(&video.id),
+            progress_percent: None,
+            retention_ppm: item.retention_ppm.to_vec(),
+        };
+        Video::of(video, Sight::Public, around, &state.config.public_url)
+    });
+    Ok(complete.collect())
 }
 
 /// The people behind videos, each asked for once.

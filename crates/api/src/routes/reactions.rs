@@ -88,6 +88,11 @@ async fn unlike(
 
 async fn set_like(state: &ApiState, caller: &Caller, id: VideoId, on: bool) -> Result<Json<Liked>, Problem> {
     let now = state.reactions.like(caller.user, id, on).await.map_err(counting)?;
+    state.feed.recount(id);
+    if on && let Err(fault) = state.feed.react(caller.user).await {
+        // The like stands; only the next pages are not thought over.
+        tracing::warn!(error = %fault, "the feed cannot react to a like");
+    }
     Ok(Json(Liked { liked: now.liked, likes: now.likes }))
 }
 
@@ -135,5 +140,6 @@ async fn share(
 ) -> Result<Json<Shared>, Problem> {
     let video = live(&state, &caller, id, query.key.as_deref()).await?;
     let shares = state.reactions.share(caller.user, id).await.map_err(counting)?;
+    state.feed.recount(id);
     Ok(Json(Shared { url: link(&video, &state.config.public_url), shares }))
 }
