@@ -62,6 +62,7 @@ async fn ready(State(state): State<ApiState>) -> Response {
 #[utoipa::path(get, path = "/metrics", tag = "system", operation_id = "health_metrics",
     responses((status = 200, description = "Prometheus text format.", body = String, content_type = "text/plain")))]
 async fn metrics(State(state): State<ApiState>) -> Result<Response, Problem> {
+    gauge(&state).await;
     let render =
         state.health.metrics.as_ref().ok_or_else(|| Problem::not_found("Metrics are switched off."))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], render()).into_response())

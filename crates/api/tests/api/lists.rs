@@ -1,6 +1,7 @@
 //! Lists, pages and cursors.
 
 use crate::house::{House, Person, house};
+use catalog::Shelf;
 use serde_json::Value;
 use vocab::{Millis, Status, Visibility};
 
@@ -71,6 +72,17 @@ async fn shelves_are_newest_first_and_leave_out_what_is_no_longer_for_the_viewer
     }
     assert!(walk(&h, "/v1/me/saves", Some(&ann), 5).await.is_empty());
     assert!(walk(&h, "/v1/me/history", Some(&ann), 5).await.is_empty());
+}
+
+#[tokio::test]
+async fn history_is_what_was_seen_last() {
+    let h = house().await;
+    let (owner, ann) = (h.guest().await, h.guest().await);
+    let (first, second) = (h.published(&owner).await, h.published(&owner).await);
+    for (id, at) in [(first, 1), (second, 2), (first, 3)] {
+        h.library.put(ann.id, Shelf::History, id, Millis(at)).await.expect("noted");
+    }
+    assert_eq!(walk(&h, "/v1/me/history", Some(&ann), 1).await, [first.to_string(), second.to_string()]);
 }
 
 #[tokio::test]
