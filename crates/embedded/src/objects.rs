@@ -163,6 +163,10 @@ impl RawStore for FileObjects {
     async fn head(&self, key: &MediaKey) -> Result<Option<RawFacts>, RawStoreError> {
         Ok(self.objects.head(&key.object_key()).await.map_err(raw_error)?.map(facts))
     }
+
+    async fn remove(&self, key: &MediaKey) -> Result<(), RawStoreError> {
+        self.objects.delete(&key.object_key()).await.map(drop).map_err(raw_error)
+    }
 }
 
 #[async_trait]

@@ -115,9 +115,14 @@ impl Uploads {
             self.queue_next(&upload).await?;
         }
         stdx::crash::reached("upload.complete.queued");
+        if video.is_gone() {
+            // Deleted while it was being put together: its eraser may have been here before the bytes.
+            self.deps().raw.remove(&upload.raw_key()).await?;
+        }
+        self.deps().store.release(upload.owner, upload.id, false).await?;
+        // Last: as long as the record is not closed, somebody comes back and does the above again.
         let live = [UploadState::Open, UploadState::Completing];
         self.close(&upload, &live).await?;
-        self.deps().store.release(upload.owner, upload.id, false).await?;
         Ok(video)
     }
 

@@ -209,4 +209,7 @@ pub trait RawStore: Send + Sync + 'static {
 
     /// The finished object, if it stands.
     async fn head(&self, key: &MediaKey) -> Result<Option<RawFacts>, RawStoreError>;
+
+    /// Deletes the finished object. Idempotent.
+    async fn remove(&self, key: &MediaKey) -> Result<(), RawStoreError>;
 }

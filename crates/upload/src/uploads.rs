@@ -314,7 +314,12 @@ impl Uploads {
         let limit = self.policy.sweep_batch;
         let mut all = Vec::new();
         for upload in self.deps.store.list(UploadQuery::LiveOf(owner), limit).await?.into_iter().rev() {
-            all.push(self.progress(upload).await?);
+            match self.progress(upload.clone()).await {
+                Ok(progress) => all.push(progress),
+                // Its parts were erased with its video: nothing to resume, and no place to hold.
+                Err(UploadError::Ended) => self.end(upload).await?,
+                Err(e) => return Err(e),
+            }
         }
         Ok(all)
     }

@@ -152,6 +152,9 @@ impl RawStore for BrokenRaw {
     async fn head(&self, key: &MediaKey) -> Result<Option<RawFacts>, RawStoreError> {
         self.1.head(key).await
     }
+    async fn remove(&self, key: &MediaKey) -> Result<(), RawStoreError> {
+        self.1.remove(key).await
+    }
 }
 
 struct Sender(Arc<MemoryRawStore>);

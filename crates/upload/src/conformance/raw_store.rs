@@ -37,6 +37,7 @@ pub fn raw_store() -> Vec<Case<RawBench>> {
         case("no_object_no_head", no_object_no_head),
         case("two_uploads_of_a_key_do_not_mix", two_uploads_of_a_key_do_not_mix),
         case("signed_parts_answer_in_order", signed_parts_answer_in_order),
+        case("a_removed_object_is_gone", a_removed_object_is_gone),
         case("what_has_no_room_does_not_begin", what_has_no_room_does_not_begin),
     ]
 }
@@ -216,6 +217,18 @@ async fn signed_parts_answer_in_order(b: RawBench) {
     }
     assert_eq!(signed[0].headers, []);
     assert_eq!(signed[1].headers, [("x-amz-checksum-sha256".to_owned(), sha256.to_owned())]);
+}
+
+async fn a_removed_object_is_gone(b: RawBench) {
+    let key = key(1);
+    let ticket = begin(&b, &key).await;
+    send(&b, &key, &ticket, 1, &part(&b, 1)).await;
+    let parts = b.raw.list_parts(&key, &ticket).await.expect("lists");
+    b.raw.finish(&key, &ticket, &parts, None).await.expect("finishes");
+    for _ in 0..2 {
+        b.raw.remove(&key).await.expect("removes");
+        assert_eq!(b.raw.head(&key).await.expect("reads"), None);
+    }
 }
 
 async fn what_has_no_room_does_not_begin(b: RawBench) {

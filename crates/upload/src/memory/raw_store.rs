@@ -157,4 +157,9 @@ impl RawStore for MemoryRawStore {
     async fn head(&self, key: &MediaKey) -> Result<Option<RawFacts>, RawStoreError> {
         Ok(self.state().objects.get(&key.object_key()).map(facts))
     }
+
+    async fn remove(&self, key: &MediaKey) -> Result<(), RawStoreError> {
+        self.state().objects.remove(&key.object_key());
+        Ok(())
+    }
 }

@@ -1,0 +1,289 @@
+//! The whole way of an upload with every single call of every port failing once, before or after
+//! its effect. Whatever fails, the owner's retry or the sweep alone brings it to the same end.
+
+mod flaky;
+
+use bytes::Bytes as Octets;
+use catalog::policy::MetadataPolicy;
+use catalog::{MemoryVideoStore, VideoStore};
+use flaky::{Fails, Flaky, Fuse};
+use std::sync::Arc;
+use stdx::{Clock, ManualClock, SeededEntropy};
+use upload::{
+    CompleteUpload, MemoryRawStore, MemoryUploadStore, StartUpload, Upload, UploadError, UploadPolicy,
+    UploadState, UploadStore, Uploads, UploadsDeps,
+};
+use vocab::{Bytes, Millis, Status, UserId};
+use work::{JobFilter, JobStore, Jobs, MemoryJobStore};
+
+const OWNER: UserId = UserId(7);
+/// Two parts of the small policy below.
+const SIZE: u64 = 1_009;
+
+struct House {
+    uploads: Uploads,
+    fuse: Arc<Fuse>,
+    clock: Arc<ManualClock>,
+    store: Arc<MemoryUploadStore>,
+    raw: Arc<MemoryRawStore>,
+    videos: Arc<MemoryVideoStore>,
+    jobs: Arc<MemoryJobStore>,
+}
+
+fn house() -> House {
+    let (fuse, clock) = (Arc::new(Fuse::default()), Arc::new(ManualClock::default()));
+    let (store, raw) = (Arc::new(MemoryUploadStore::default()), Arc::new(MemoryRawStore::default()));
+    let (videos, jobs) = (Arc::new(MemoryVideoStore::default()), Arc::new(MemoryJobStore::default()));
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let flaky_jobs = Arc::new(Flaky(Arc::clone(&jobs), Arc::clone(&fuse)));
+    let deps = UploadsDeps {
+        store: Arc::new(Flaky(Arc::clone(&store), Arc::clone(&fuse))),
+        raw: Arc::new(Flaky(Arc::clone(&raw), Arc::clone(&fuse))),
+        videos: Arc::new(Flaky(Arc::clone(&videos), Arc::clone(&fuse))),
+        jobs: Jobs::new(flaky_jobs, clock.clone(), entropy.clone()),
+        clock: clock.clone(),
+        entropy,
+    };
+    let policy = UploadPolicy { part_min: Bytes(1_000), part_max: Bytes(1_000), ..UploadPolicy::default() };
+    let uploads = Uploads::new(deps, policy, MetadataPolicy::default());
+    House { uploads, fuse, clock, store, raw, videos, jobs }
+}
+
+fn ask() -> StartUpload {
+    StartUpload { filename: "IMG_1.MOV".into(), size_bytes: Bytes(SIZE), ..StartUpload::default() }
+}
+
+impl House {
+    async fn start(&self) -> Result<Upload, UploadError> {
+        self.uploads.start(OWNER, ask(), Some("key")).await
+    }
+
+    fn send(&self, upload: &Upload) {
+        let plan = upload.plan();
+        for n in plan.numbers() {
+            let bytes = vec![n as u8; plan.part_len(n).expect("planned").0 as usize];
+            self.raw.put_part(&upload.raw_key(), &upload.ticket, n, Octets::from(bytes)).expect("taken");
+        }
+    }
+
+    async fn complete(&self, upload: &Upload) -> Result<catalog::Video, UploadError> {
+        self.uploads.complete(OWNER, upload.id, CompleteUpload::default()).await
+    }
+
+    /// A started and sent upload, without faults.
+    async fn sent(&self) -> Upload {
+        let upload = self.start().await.expect("starts");
+        self.send(&upload);
+        upload
+    }
+
+    async fn judge_jobs(&self) -> usize {
+        let filter = JobFilter { limit: 10, ..JobFilter::default() };
+        let jobs = self.jobs.list(filter).await.expect("lists");
+        jobs.iter().filter(|j| j.kind == catalog::jobs::JUDGE).count()
+    }
+
+    /// Uploaded exactly once, nothing held.
+    async fn assert_handed_on(&self, upload: &Upload, at: &str) {
+        let video = self.videos.get(upload.video).await.expect("stands");
+        assert_eq!((video.status, video.raw_bytes), (Status::Uploaded, Bytes(SIZE)), "{at}");
+        assert_eq!(self.judge_jobs().await, 1, "{at}");
+        let record = self.store.get(upload.id).await.expect("stands");
+        assert_eq!(record.state, UploadState::Completed, "{at}");
+        assert_eq!(self.raw.open_count(), 0, "{at}: parts are left");
+        let object = self.raw.object(&upload.raw_key()).expect("stands");
+        assert_eq!(object.len() as u64, SIZE, "{at}");
+        assert_eq!(self.store.usage(OWNER, self.clock.now()).await.expect("reads").open, 0, "{at}");
+    }
+}
+
+/// Every way in which the `n`th call can fail, until `n` is past the last call.
+async fn each_fault<F>(mut run: F) -> usize
+where
+    F: AsyncFnMut(usize, Fails) -> bool,
+{
+    let mut faults = 0;
+    for fails in [Fails::Before, Fails::After] {
+        for n in 1.. {
+            if !run(n, fails).await {
+                break;
+            }
+            faults += 1;
+        }
+    }
+    faults
+}
+
+#[tokio::test]
+async fn a_start_that_failed_anywhere_is_the_same_upload_when_tried_again() {
+    let faults = each_fault(async |n, fails| {
+        let h = house();
+        h.fuse.light(n, fails);
+        let first = h.start().await;
+        let burnt = h.fuse.put_out();
+        let upload = h.start().await.expect("starts the second time");
+        if let Ok(first) = first {
+            assert_eq!(first, upload);
+        }
+        let at = format!("call {n} {fails:?}");
+        h.send(&upload);
+        h.complete(&upload).await.expect("completes");
+        let usage = h.store.usage(OWNER, h.clock.now()).await.expect("reads");
+        assert_eq!((usage.day_uploads, usage.day_bytes), (1, Bytes(SIZE)), "{at}");
+        let video = h.videos.get(upload.video).await.expect("stands");
+        assert_eq!(video.status, Status::Uploaded, "{at}");
+        assert_eq!(h.videos.list_by_owner(OWNER, None, 10).await.expect("lists").videos.len(), 1, "{at}");
+        burnt
+    })
+    .await;
+    assert!(faults >= 10, "{faults}");
+}
+
+#[tokio::test]
+async fn a_completion_that_failed_anywhere_ends_well_when_tried_again() {
+    let faults = each_fault(async |n, fails| {
+        let h = house();
+        let upload = h.sent().await;
+        h.fuse.light(n, fails);
+        let _ = h.complete(&upload).await;
+        let burnt = h.fuse.put_out();
+        h.complete(&upload).await.expect("completes the second time");
+        h.assert_handed_on(&upload, &format!("call {n} {fails:?}")).await;
+        burnt
+    })
+    .await;
+    assert!(faults >= 16, "{faults}");
+}
+
+#[tokio::test]
+async fn past_the_commit_the_event_alone_ends_it() {
+    each_fault(async |n, fails| {
+        let h = house();
+        let upload = h.sent().await;
+        h.fuse.light(n, fails);
+        let _ = h.complete(&upload).await;
+        let burnt = h.fuse.put_out();
+        if h.raw.object(&upload.raw_key()).is_some() {
+            for _ in 0..2 {
+                h.uploads.arrived(upload.id).await.expect("resumes");
+            }
+            h.assert_handed_on(&upload, &format!("call {n} {fails:?}")).await;
+        }
+        burnt
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn past_the_commit_the_sweep_alone_ends_it() {
+    each_fault(async |n, fails| {
+        let h = house();
+        let upload = h.sent().await;
+        h.fuse.light(n, fails);
+        let _ = h.complete(&upload).await;
+        let burnt = h.fuse.put_out();
+        h.clock.advance(Millis(61_000));
+        h.uploads.sweep().await.expect("sweeps");
+        let at = format!("call {n} {fails:?}");
+        match h.raw.object(&upload.raw_key()) {
+            Some(_) => h.assert_handed_on(&upload, &at).await,
+            None => {
+                let state = h.store.get(upload.id).await.expect("stands").state;
+                assert_eq!(state, UploadState::Open, "{at}: the owner completes again");
+            }
+        }
+        burnt
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_abort_that_failed_anywhere_frees_everything_when_tried_again() {
+    each_fault(async |n, fails| {
+        let h = house();
+        let upload = h.sent().await;
+        h.fuse.light(n, fails);
+        let _ = h.uploads.abort(OWNER, upload.id).await;
+        let burnt = h.fuse.put_out();
+        h.uploads.abort(OWNER, upload.id).await.expect("aborts the second time");
+        let at = format!("call {n} {fails:?}");
+        assert_eq!(h.raw.open_count(), 0, "{at}");
+        assert_eq!(h.store.usage(OWNER, h.clock.now()).await.expect("reads").open, 0, "{at}");
+        assert_eq!(h.videos.get(upload.video).await.expect("stands").status, Status::Removed, "{at}");
+        burnt
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn racing_completions_hand_on_once() {
+    let h = Arc::new(house());
+    let upload = h.sent().await;
+    let mut racing = Vec::new();
+    for _ in 0..16 {
+        let (h, upload) = (Arc::clone(&h), upload.clone());
+        racing.push(tokio::spawn(async move { h.complete(&upload).await.map(|v| v.id) }));
+    }
+    for r in racing {
+        assert_eq!(r.await.expect("runs").expect("completes"), upload.video);
+    }
+    h.assert_handed_on(&upload, "racing").await;
+}
+
+#[tokio::test]
+async fn racing_starts_with_one_key_are_one_upload() {
+    let h = Arc::new(house());
+    let mut racing = Vec::new();
+    for _ in 0..16 {
+        let h = Arc::clone(&h);
+        racing.push(tokio::spawn(async move { h.start().await.expect("starts").id }));
+    }
+    let mut ids = Vec::new();
+    for r in racing {
+        ids.push(r.await.expect("runs"));
+    }
+    ids.dedup();
+    assert_eq!((ids.len(), h.raw.open_count()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_abandoned_upload_ends_after_a_day() {
+    let h = house();
+    let upload = h.sent().await;
+    h.clock.advance(Millis(24 * 3600 * 1000 - 1));
+    assert_eq!(h.uploads.sweep().await.expect("sweeps").expired, 0);
+    h.clock.advance(Millis(2));
+    assert_eq!(h.uploads.sweep().await.expect("sweeps").expired, 1);
+    assert_eq!(h.raw.open_count(), 0);
+    assert!(matches!(h.complete(&upload).await, Err(UploadError::Ended)));
+    let wants = [upload::PartWant { number: 1, ..Default::default() }];
+    assert!(matches!(h.uploads.sign(OWNER, upload.id, &wants, None).await, Err(UploadError::Ended)));
+    h.clock.advance(Millis(8 * 24 * 3600 * 1000));
+    assert_eq!(h.uploads.sweep().await.expect("sweeps").forgotten, 1);
+    assert!(matches!(h.complete(&upload).await, Err(UploadError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_video_reserved_by_a_dead_start_goes_away() {
+    let h = house();
+    // Key, look, quota, ticket, video, record: the record is never written.
+    h.fuse.light(6, Fails::Before);
+    assert!(h.start().await.is_err());
+    h.fuse.put_out();
+    let videos = h.videos.list_by_owner(OWNER, None, 10).await.expect("lists").videos;
+    assert_eq!(videos.len(), 1, "reserved without a record");
+    h.clock.advance(Millis(49 * 3600 * 1000));
+    h.uploads.sweep().await.expect("sweeps");
+    assert_eq!(h.videos.get(videos[0].id).await.expect("stands").status, Status::Removed);
+}
+
+#[tokio::test]
+async fn bytes_of_a_video_deleted_meanwhile_do_not_stay() {
+    let h = house();
+    let upload = h.sent().await;
+    let step = catalog::Advance::new(upload.video, Status::Reserved, Status::Removed, h.clock.now());
+    h.videos.advance(step).await.expect("removes");
+    assert_eq!(h.complete(&upload).await.expect("answers").status, Status::Removed);
+    assert!(h.raw.object(&upload.raw_key()).is_none());
+    assert_eq!(h.judge_jobs().await, 0);
+}
