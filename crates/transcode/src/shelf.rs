@@ -134,7 +134,8 @@ impl Shelf<'_> {
             let path = into.join(format!("{}.mp4", s.rung));
             let mut file = tokio::fs::File::create(&path).await?;
             let mut digest = Sha256::new();
-            let segments = (0..s.facts.segment_bytes.len() as u32).map(|n| MediaKey::Segment { video, rendition, n });
+            let segments =
+                (0..s.facts.segment_bytes.len() as u32).map(|n| MediaKey::Segment { video, rendition, n });
             for key in std::iter::once(MediaKey::Init { video, rendition }).chain(segments) {
                 let bytes = self.media.get(key).await?;
                 digest.update(&bytes);

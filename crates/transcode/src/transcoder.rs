@@ -165,7 +165,8 @@ impl Transcoder {
         let raw = self.0.media.local_raw(video.id, upload).await?;
         let content = moderation::moderator::hash(raw.path()).await?;
         if content != approved.content_sha256 {
-            let text = "The file is not the one that was looked at. It will be looked at again when you retry.";
+            let text =
+                "The file is not the one that was looked at. It will be looked at again when you retry.";
             return Err(Halt::Refused(FailureReason::new("media.changed", text, true)));
         }
         let digest = digest_of(&content).ok_or(TranscodeError::NotApproved(video.id))?;
@@ -191,7 +192,9 @@ impl Transcoder {
         let (id, to) = (step.id, step.to);
         match self.0.videos.advance(step).await {
             Ok(video) => Ok(Some(video)),
-            Err(VideoStoreError::Stale { actual, .. }) if actual == to => Ok(Some(self.0.videos.get(id).await?)),
+            Err(VideoStoreError::Stale { actual, .. }) if actual == to => {
+                Ok(Some(self.0.videos.get(id).await?))
+            }
             Err(VideoStoreError::Stale { .. }) => Ok(None),
             Err(e) => Err(e.into()),
         }
