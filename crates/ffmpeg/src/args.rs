@@ -137,7 +137,10 @@ mod tests {
 
     #[test]
     fn seconds_keep_every_millisecond() {
-        assert_eq!((seconds(0), seconds(1_005), seconds(-20)), ("0.000".into(), "1.005".into(), "-0.020".into()));
+        assert_eq!(
+            (seconds(0), seconds(1_005), seconds(-20)),
+            ("0.000".into(), "1.005".into(), "-0.020".into())
+        );
     }
 
     #[test]

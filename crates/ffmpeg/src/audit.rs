@@ -60,8 +60,7 @@ pub(crate) fn check_magic(head: &[u8]) -> Result<(), FailureReason> {
         return Err(refuse("media.empty", "The file is empty."));
     }
     let matroska = head.starts_with(&[0x1a, 0x45, 0xdf, 0xa3]);
-    let kinds: [&[u8]; 8] =
-        [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp"];
+    let kinds: [&[u8]; 8] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp"];
     let movie = head.get(4..8).is_some_and(|kind| kinds.contains(&kind));
     if matroska || movie {
         return Ok(());
@@ -84,12 +83,7 @@ pub(crate) fn explain(log: &str) -> FailureReason {
 }
 
 /// The whole audit. `log` is what ffprobe said on standard error.
-pub(crate) fn audit(
-    probe: &Probe,
-    log: &str,
-    size: u64,
-    intake: &Intake,
-) -> Result<Source, FailureReason> {
+pub(crate) fn audit(probe: &Probe, log: &str, size: u64, intake: &Intake) -> Result<Source, FailureReason> {
     let video = pick_video(probe, log, intake)?;
     let audio = pick_audio(probe, intake)?;
     let origin = probe.format.start_time.as_deref().and_then(micros).unwrap_or(0);
@@ -131,7 +125,9 @@ fn pick_video<'a>(probe: &'a Probe, log: &str, intake: &Intake) -> Result<&'a St
     let mut pictures = probe
         .streams
         .iter()
-        .filter(|s| s.codec_type == "video" && s.disposition.attached_pic == 0 && s.disposition.still_image == 0)
+        .filter(|s| {
+            s.codec_type == "video" && s.disposition.attached_pic == 0 && s.disposition.still_image == 0
+        })
         .peekable();
     let Some(first) = pictures.peek().copied() else {
         // A picture beyond the limit leaves no stream behind, only this complaint.
@@ -143,7 +139,10 @@ fn pick_video<'a>(probe: &'a Probe, log: &str, intake: &Intake) -> Result<&'a St
     let known = |s: &&Stream| s.codec_name.as_ref().is_some_and(|c| intake.video_codecs.contains(c));
     let Some(video) = pictures.find(known) else {
         let name = first.codec_name.as_deref().unwrap_or("something unknown");
-        return Err(refuse("media.unsupported_codec", format!("The picture is coded as {name}, which we cannot take.")));
+        return Err(refuse(
+            "media.unsupported_codec",
+            format!("The picture is coded as {name}, which we cannot take."),
+        ));
     };
     if video.width == 0 || video.height == 0 {
         return Err(explain(log));

@@ -109,7 +109,8 @@ pub(crate) async fn run(
     let out = child.stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
     let err = child.stderr.take().ok_or_else(|| io::Error::other("no stderr"))?;
     let watch = Watch::new(task, pid);
-    let reading = async { tokio::try_join!(read_stdout(out, task.stdout_bytes, each_line, &watch), read_log(err)) };
+    let reading =
+        async { tokio::try_join!(read_stdout(out, task.stdout_bytes, each_line, &watch), read_log(err)) };
     let (stdout, log) = tokio::select! {
         read = reading => read?,
         trouble = watch.until_trouble() => return Err(trouble),

@@ -30,8 +30,20 @@ pub struct Finding {
 }
 
 const FILTERS: [&str; 14] = [
-    "scale", "fps", "setpts", "split", "trim", "tpad", "tile", "transpose", "colormatrix", "loudnorm",
-    "aresample", "apad", "atrim", "aformat",
+    "scale",
+    "fps",
+    "setpts",
+    "split",
+    "trim",
+    "tpad",
+    "tile",
+    "transpose",
+    "colormatrix",
+    "loudnorm",
+    "aresample",
+    "apad",
+    "atrim",
+    "aformat",
 ];
 const ENCODERS: [&str; 4] = ["libx264", "aac", "mjpeg", "rawvideo"];
 const DECODERS: [&str; 6] = ["h264", "hevc", "vp9", "aac", "mp3", "opus"];
@@ -50,7 +62,8 @@ async fn ask(program: &Path, question: &str) -> Result<String, Fault> {
     let mut command = Command::new(program);
     command.args(["-hide_banner", question]).stdin(std::process::Stdio::null()).kill_on_drop(true);
     let answer = tokio::time::timeout(PROBE_LIMIT, command.output()).await;
-    let output = answer.map_err(|_| Fault::unavailable(format!("{} does not answer", program.display())))??;
+    let output =
+        answer.map_err(|_| Fault::unavailable(format!("{} does not answer", program.display())))??;
     if !output.status.success() {
         return Err(Fault::unavailable(format!("{} {question} failed", program.display())));
     }
@@ -86,7 +99,8 @@ fn has(list: &str, name: &str) -> bool {
 /// Everything about media work on this machine that a person may have to mend.
 pub async fn examine(policy: &FfmpegPolicy) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let install = || Some("Install ffmpeg 5.1 or later with libx264 (Debian: apt install ffmpeg).".to_owned());
+    let install =
+        || Some("Install ffmpeg 5.1 or later with libx264 (Debian: apt install ffmpeg).".to_owned());
     for (name, program) in [("ffprobe", &policy.ffprobe), ("ffmpeg", &policy.ffmpeg)] {
         let found = find(program);
         let detail = found.as_ref().map_or_else(|| "not found".to_owned(), |p| p.display().to_string());

@@ -86,7 +86,9 @@ impl Ffmpeg {
         check_magic(&head[..n]).map_err(MediaError::Refused)?;
         let mut args = Args::default();
         args.words("-v error").guards(&self.0.policy);
-        args.words("-show_streams -show_format -show_entries packet=stream_index,pts_time,duration_time,flags");
+        args.words(
+            "-show_streams -show_format -show_entries packet=stream_index,pts_time,duration_time,flags",
+        );
         args.words("-of json").arg(room.input());
         let done = self.probe(args, std::slice::from_ref(&room.input_dir), &room.out).await?;
         let log = done.log.lines().collect::<Vec<_>>().join("\n");
@@ -164,7 +166,10 @@ fn failed(done: &Done) -> MediaError {
         return MediaError::Fault(Fault::new(FaultKind::Full, done.log.last_words()));
     }
     if done.log.has("Cannot allocate memory") {
-        return MediaError::Refused(refuse("media.too_large", "The video needs more memory than we give to one."));
+        return MediaError::Refused(refuse(
+            "media.too_large",
+            "The video needs more memory than we give to one.",
+        ));
     }
     MediaError::Failed(done.log.last_words())
 }

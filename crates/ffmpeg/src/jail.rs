@@ -25,7 +25,14 @@ pub(crate) struct Jail {
 
 /// What every program needs to start.
 const SYSTEM: [&str; 9] = [
-    "/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf", "/dev/null", "/dev/urandom",
+    "/usr",
+    "/bin",
+    "/lib",
+    "/lib64",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/dev/null",
+    "/dev/urandom",
     "/sys/devices/system/cpu",
 ];
 
@@ -44,7 +51,10 @@ pub(crate) fn confine(command: &mut Command, jail: &Jail) {
         deny_sockets();
         Ok(())
     };
-    #[expect(unsafe_code, reason = "the closure only makes system calls; what it needs was made before the fork")]
+    #[expect(
+        unsafe_code,
+        reason = "the closure only makes system calls; what it needs was made before the fork"
+    )]
     unsafe {
         command.pre_exec(lay);
     }
@@ -165,7 +175,12 @@ pub(crate) fn landlock_version() -> i64 {
     const VERSION_FLAG: libc::c_uint = 1;
     #[expect(unsafe_code, reason = "asks the kernel for a number; null and 0 are the documented arguments")]
     let version = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), 0usize, VERSION_FLAG)
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<libc::c_void>(),
+            0usize,
+            VERSION_FLAG,
+        )
     };
     version.max(0)
 }

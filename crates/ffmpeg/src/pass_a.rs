@@ -18,7 +18,8 @@ impl Examiner for Ffmpeg {
         let _permit = Self::permit(&self.0.examining).await?;
         let room = Room::furnish(&job.work_dir, &job.source).await.map_err(Fault::from)?;
         let source = self.audit(&room).await?;
-        let plan = transcode::plan(&source.facts, &job.transform, &self.0.profile).map_err(MediaError::Refused)?;
+        let plan =
+            transcode::plan(&source.facts, &job.transform, &self.0.profile).map_err(MediaError::Refused)?;
         let sampling = moderation::plan(source.facts.duration_ms, job.phase_seed, &job.sampling);
         let inside = |at: Millis| at >= plan.start_ms && at.0 < plan.start_ms.0 + plan.duration_ms.0;
         let own_cover = job.transform.cover_at_ms.map(|at| cover_at(at, plan.start_ms, plan.duration_ms));
@@ -61,7 +62,10 @@ impl Ffmpeg {
         let intake = &self.0.policy.intake;
         let damaged = ran.done.log.corrupt;
         if ran.frames == 0 {
-            return Err(MediaError::Refused(refuse("media.unreadable", "No picture of the video can be decoded.")));
+            return Err(MediaError::Refused(refuse(
+                "media.unreadable",
+                "No picture of the video can be decoded.",
+            )));
         }
         // One picture may be held back at the end or start of an edit.
         let missing = source.pictures.saturating_sub(ran.frames + 1);
@@ -82,7 +86,11 @@ impl Ffmpeg {
 /// In pass A a decoder that gives up gives up on the file.
 fn unreadable(e: MediaError) -> MediaError {
     match e {
-        MediaError::Failed(said) if !said.starts_with("killed") && !said.starts_with("not done") && !said.starts_with("no progress") => {
+        MediaError::Failed(said)
+            if !said.starts_with("killed")
+                && !said.starts_with("not done")
+                && !said.starts_with("no progress") =>
+        {
             tracing::info!(%said, "pass A gave up on a file");
             MediaError::Refused(refuse("media.unreadable", "The video cannot be decoded. It may be damaged."))
         }
@@ -128,8 +136,11 @@ impl Made<'_> {
             return Ok((cover, thumb.first().and_then(|t| self.blurhash(t))));
         }
         let thumbs = self.read_thumbs(THUMBS).await?;
-        let candidates: Vec<(usize, &Thumb)> =
-            thumbs.iter().enumerate().filter(|(i, _)| frames.get(*i).is_some_and(|f| inside(f.at_ms))).collect();
+        let candidates: Vec<(usize, &Thumb)> = thumbs
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| frames.get(*i).is_some_and(|f| inside(f.at_ms)))
+            .collect();
         let chosen = best(&candidates).unwrap_or(0).min(frames.len() - 1);
         let hash = thumbs.get(chosen).and_then(|t| self.blurhash(t));
         Ok((frames[chosen].jpeg.clone(), hash))

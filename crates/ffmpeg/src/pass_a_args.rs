@@ -113,7 +113,8 @@ fn graph(source: &Source, wanted: &Wanted, policy: &FfmpegPolicy) -> String {
             seconds(end)
         ));
     }
-    let head = format!("[0:{}]{},split={}{}", source.video.index, clamped_clock(source), taps.len(), taps.concat());
+    let head =
+        format!("[0:{}]{},split={}{}", source.video.index, clamped_clock(source), taps.len(), taps.concat());
     format!("{head};{}", chains.join(";"))
 }
 

@@ -162,7 +162,9 @@ mod tests {
     fn quiet_sound_is_raised_to_the_target_and_hiss_by_twenty_at_most() {
         let p = AudioProfile::default();
         let filter = |i| loudnorm(measured(i), &p).unwrap_or_default();
-        assert!(filter(-2_800).starts_with("loudnorm=I=-16.00:TP=-1.50:LRA=11.00:linear=true:measured_I=-28.00"));
+        assert!(
+            filter(-2_800).starts_with("loudnorm=I=-16.00:TP=-1.50:LRA=11.00:linear=true:measured_I=-28.00")
+        );
         assert!(filter(-4_200).starts_with("loudnorm=I=-22.00:"));
         assert_eq!(filter(-5_001), "");
     }

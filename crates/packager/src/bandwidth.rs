@@ -33,7 +33,8 @@ mod tests {
 
     #[test]
     fn a_short_tail_does_not_set_the_peak() {
-        let (peak, average) = peak_and_average(&[250_000, 250_000, 50_000], &[2_000_000, 2_000_000, 100_000], 2);
+        let (peak, average) =
+            peak_and_average(&[250_000, 250_000, 50_000], &[2_000_000, 2_000_000, 100_000], 2);
         // Segment 1 with the tail: 300 kB in 2.1 s.
         assert_eq!(peak, (300_000u64 * 8 * 10).div_ceil(21));
         assert_eq!(average, (550_000u64 * 8 * 10).div_ceil(41));

@@ -86,11 +86,7 @@ pub fn top_level(data: &[u8]) -> Result<Vec<([u8; 4], usize)>, PackError> {
 }
 
 /// The first child of a type.
-pub(crate) fn child<'a>(
-    data: &'a [u8],
-    kind: &FourCc,
-    name: &'static str,
-) -> Result<BoxRef<'a>, PackError> {
+pub(crate) fn child<'a>(data: &'a [u8], kind: &FourCc, name: &'static str) -> Result<BoxRef<'a>, PackError> {
     for b in boxes(data) {
         let b = b?;
         if b.kind == *kind {
@@ -163,7 +159,13 @@ impl Writer {
         self.out[start..start + 4].copy_from_slice(&size.to_be_bytes());
         self
     }
-    pub fn full(&mut self, kind: &FourCc, version: u8, flags: u32, fill: impl FnOnce(&mut Self)) -> &mut Self {
+    pub fn full(
+        &mut self,
+        kind: &FourCc,
+        version: u8,
+        flags: u32,
+        fill: impl FnOnce(&mut Self),
+    ) -> &mut Self {
         self.boxed(kind, |w| {
             w.u32(u32::from(version) << 24 | flags);
             fill(w);

@@ -91,8 +91,7 @@ pub fn mux(video: &[u8], audio: Option<&[u8]>, segment_ms: u32) -> Result<Muxed,
         first_frame_bytes,
     };
     let bytes: Vec<u64> = muxed.segments.iter().map(|s| s.len() as u64).collect();
-    (muxed.peak_bps, muxed.average_bps) =
-        peak_and_average(&bytes, &muxed.segment_micros, muxed.target_s());
+    (muxed.peak_bps, muxed.average_bps) = peak_and_average(&bytes, &muxed.segment_micros, muxed.target_s());
     Ok(muxed)
 }
 

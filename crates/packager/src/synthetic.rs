@@ -34,7 +34,8 @@ pub fn video_track(s: Synthetic) -> Vec<u8> {
     let mut at = 0;
     while at < s.frames {
         let n = s.gop.max(1).min(s.frames - at);
-        let sizes: Vec<u32> = (0..n).map(|i| if i == 0 { s.key_bytes } else { s.key_bytes / 10 + 1 }).collect();
+        let sizes: Vec<u32> =
+            (0..n).map(|i| if i == 0 { s.key_bytes } else { s.key_bytes / 10 + 1 }).collect();
         fragment(&mut w, u64::from(at) * 512, 512, &sizes, true);
         at += n;
     }

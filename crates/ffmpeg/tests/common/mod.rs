@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use ffmpeg::{Ffmpeg, FfmpegPolicy};
-use moderation::port::{Examination, ExamineJob, Examiner, MediaError, Progress};
 use moderation::SamplingPolicy;
+use moderation::port::{Examination, ExamineJob, Examiner, MediaError, Progress};
 use packager::Muxed;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
