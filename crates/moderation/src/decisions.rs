@@ -104,7 +104,7 @@ impl Reviews {
             self.block_for(record, last, by).await?;
         }
         let detail = format!("{:?} {}", last.verdict, last.reason_code.as_deref().unwrap_or_default());
-        self.note(format!("{}:{n}", record.video), by, what, Some(record.video), detail.trim().to_owned())
+        self.note(format!("{}:{n}", record.video), (by, what), Some(record.video), detail.trim().to_owned())
             .await
     }
 
@@ -162,7 +162,7 @@ impl Reviews {
             self.0.blocks.remove(&record.content_sha256).await?;
         }
         let m = record.decisions.len() - 1;
-        self.note(format!("{id}:{m}"), by, action::UNDO, Some(id), format!("{:?}", last.verdict)).await?;
+        self.note(format!("{id}:{m}"), (by, action::UNDO), Some(id), format!("{:?}", last.verdict)).await?;
         Ok(record)
     }
 
@@ -186,7 +186,7 @@ impl Reviews {
     pub async fn report(&self, id: VideoId, by: UserId, detail: String) -> Result<(), ReviewError> {
         let desk = &self.0.desk;
         let detail = detail.chars().take(desk.policy.text_max_chars).collect();
-        self.note(format!("{id}:report:{by}"), by, action::REPORT, Some(id), detail).await?;
+        self.note(format!("{id}:report:{by}"), (by, action::REPORT), Some(id), detail).await?;
         let Some(mut record) = desk.store.get(id).await? else { return Ok(()) };
         if record.waiting_since.is_none() && desk.videos.get(id).await?.status.is_readable() {
             let now = desk.clock.now();
@@ -239,7 +239,7 @@ impl Reviews {
         };
         let added = self.0.blocks.add(entry).await?;
         if added {
-            self.note(format!("block:{hash}:{}", at.0), by, action::BLOCK, None, hash).await?;
+            self.note(format!("block:{hash}:{}", at.0), (by, action::BLOCK), None, hash).await?;
         }
         Ok(added)
     }
@@ -251,7 +251,7 @@ impl Reviews {
             return Err(ReviewError::NotFound);
         }
         let id = format!("unblock:{hash}:{}", self.0.desk.clock.now().0);
-        self.note(id, by, action::UNBLOCK, None, hash).await
+        self.note(id, (by, action::UNBLOCK), None, hash).await
     }
 
     /// What was done, newest first.
@@ -263,8 +263,7 @@ impl Reviews {
     pub(crate) async fn note(
         &self,
         id: String,
-        by: UserId,
-        what: &str,
+        (by, what): (UserId, &str),
         video: Option<VideoId>,
         detail: String,
     ) -> Result<(), ReviewError> {

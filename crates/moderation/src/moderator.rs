@@ -120,10 +120,10 @@ impl Moderator {
 
     async fn hand_on_again(&self, video: &Video) -> Result<Status, JudgeError> {
         let record = self.0.desk.store.get(video.id).await?;
-        if let Some(decision) = record.as_ref().and_then(ModerationRecord::standing) {
-            if decision.verdict == Verdict::Approve {
-                self.0.desk.hand_on(video, decision).await?;
-            }
+        if let Some(decision) = record.as_ref().and_then(ModerationRecord::standing)
+            && decision.verdict == Verdict::Approve
+        {
+            self.0.desk.hand_on(video, decision).await?;
         }
         Ok(video.status)
     }

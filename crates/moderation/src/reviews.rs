@@ -256,7 +256,7 @@ impl Reviews {
         let file = self.0.files.local_raw(id, upload).await?;
         // A player asks for many ranges; one entry a person, video and hour says enough.
         let hour = self.0.desk.clock.now().0 / 3_600_000;
-        self.note(format!("{id}:source:{by}:{hour}"), by, action::VIEW_SOURCE, Some(id), String::new())
+        self.note(format!("{id}:source:{by}:{hour}"), (by, action::VIEW_SOURCE), Some(id), String::new())
             .await?;
         Ok(file)
     }

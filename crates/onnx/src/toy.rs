@@ -41,9 +41,9 @@ name = "green"
 label = "Violence"
 "#;
 
-/// Writes `toy.onnx` and `toy.toml` into `dir`.
+/// Writes `toy.onnx` and `toy.labels.toml` into `dir`.
 pub fn write(dir: &Path) -> io::Result<crate::RtenConfig> {
-    let config = crate::RtenConfig { model: dir.join("toy.onnx"), labels: dir.join("toy.toml") };
+    let config = crate::RtenConfig { model: dir.join("toy.onnx"), labels: dir.join("toy.labels.toml") };
     std::fs::write(&config.model, model())?;
     std::fs::write(&config.labels, LABELS)?;
     Ok(config)

@@ -149,3 +149,27 @@ async fn a_frame_that_cannot_be_decoded_is_a_fault_and_not_a_clean_frame() {
     let blue = jpeg(dir.path(), "blue.jpg", [0, 0, 255]);
     assert_eq!(classifier.classify(&[frame(blue)]).await.expect("classified"), [vec![]]);
 }
+
+#[tokio::test]
+async fn a_red_video_goes_to_a_person_and_a_blue_one_is_approved() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let classifier = loaded();
+    for (rgb, verdict) in
+        [([250, 10, 10], vocab::Verdict::Escalate), ([20, 30, 240], vocab::Verdict::Approve)]
+    {
+        let still = jpeg(dir.path(), "still.jpg", rgb);
+        let frames: Vec<SampledFrame> =
+            (0..12).map(|i| SampledFrame { at_ms: Millis(i * 1000), jpeg: still.clone() }).collect();
+        let seen = classifier.classify(&frames).await.expect("classified");
+        let judged: Vec<moderation::JudgedFrame> = seen
+            .into_iter()
+            .zip(&frames)
+            .zip(1..)
+            .map(|((findings, f), n)| moderation::JudgedFrame { n, at_ms: f.at_ms, findings })
+            .collect();
+        let policy = moderation::ModerationPolicy::default();
+        let ruling = moderation::verdict::rule(&judged, Some(classifier.judges()), &policy);
+        assert_eq!(ruling.verdict, verdict, "{ruling:?}");
+        assert!(ruling.unjudged.contains(&"Hate Symbols".to_owned()));
+    }
+}
