@@ -1,9 +1,9 @@
+import './styles/tokens.css';
+import './styles/base.css';
 import { render } from 'preact';
 import { App } from './shell/App';
 import { start as startEvents } from './events/queue';
 import { listen } from './router';
-import './styles/tokens.css';
-import './styles/base.css';
 
 listen();
 startEvents();

@@ -8,7 +8,7 @@ import { clips, duration_ms, playback, read } from './mock-media.mjs';
 import { accept } from './mock-ws.mjs';
 import { consoleRoutes } from './mock-consoles.mjs';
 
-const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
+const DIST = process.env.SIGNAL_WEB_DIST ?? fileURLToPath(new URL('../dist/', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.png': 'image/png', '.jpg': 'image/jpeg', '.m3u8': 'application/vnd.apple.mpegurl', '.m4s': 'video/iso.segment', '.mp4': 'video/mp4', '.webmanifest': 'application/manifest+json', '.json': 'application/json' };
 const CSP = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'";
 const NAMES = [['Ada Meadow', 'ada'], ['Jun Park', 'jun'], ['Marisol Vega', 'marisol'], ['Tomáš Novák', 'tomas']];

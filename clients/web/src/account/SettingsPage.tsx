@@ -13,6 +13,7 @@ import './account.css';
 
 export default function SettingsPage() {
   const user = session.user.value;
+  useEffect(() => void people.me().catch(() => undefined), []);
   return (
     <div class="page">
       <header class="page-head">
@@ -36,7 +37,7 @@ export default function SettingsPage() {
             </LinkButton>
           </section>
         ) : (
-          <Profile />
+          user && <Profile key={user.id} />
         )}
         <Playback />
         <Consoles />

@@ -43,7 +43,7 @@ function Form({ isNew }: { isNew: boolean }) {
   const check = (): Wrong => ({
     name: isNew && !name.trim() ? t.account.needName : undefined,
     email: /^\S+@\S+\.\S+$/.test(email.trim()) ? undefined : t.account.needEmail,
-    password: password.length >= (isNew ? PASSWORD_MIN : 1) ? undefined : t.account.shortPassword,
+    password: password.length >= (isNew ? PASSWORD_MIN : 1) ? undefined : isNew ? t.account.shortPassword : t.account.needPassword,
   });
   const submit = async (e: Event) => {
     e.preventDefault();

@@ -46,9 +46,10 @@ export function FeedList({ store, source, active, end }: Props) {
   const go = useSnap(scroller, store, active);
   useKeys(active && menu === null, { stage, store, go, onHelp: () => setMenu('keys') });
 
+  const idle = useIdle(active);
   const total = items.length + (end ? 1 : 0);
   return (
-    <div class="feed on-video">
+    <div class="feed on-video" data-idle={idle && !stage.paused.value ? 'true' : undefined}>
       <div class="feed-scroll" ref={scroller} role="feed" aria-label={t.feed.label} aria-busy={store.loading.value}>
         {items.map((x, i) => (
           <Slide
@@ -82,6 +83,28 @@ export function FeedList({ store, source, active, end }: Props) {
       {menu && item && <Menu item={item} store={store} stage={stage} start={menu} onClose={() => setMenu(null)} />}
     </div>
   );
+}
+
+/** Whether nobody touched anything for a while. */
+function useIdle(on: boolean): boolean {
+  const [idle, setIdle] = useState(false);
+  useEffect(() => {
+    if (!on) return;
+    let timer: ReturnType<typeof setTimeout>;
+    const stir = () => {
+      setIdle(false);
+      clearTimeout(timer);
+      timer = setTimeout(() => setIdle(true), policy.idleMs);
+    };
+    const signs = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchmove', 'focusin'];
+    for (const sign of signs) addEventListener(sign, stir, { passive: true });
+    stir();
+    return () => {
+      clearTimeout(timer);
+      for (const sign of signs) removeEventListener(sign, stir);
+    };
+  }, [on]);
+  return idle;
 }
 
 /** Cards without a startup descriptor get theirs when they come near. */

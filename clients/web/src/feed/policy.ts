@@ -32,6 +32,8 @@ export const policy = {
   keepSlides: 2,
   /** A feed left for less than this is continued where it was. */
   resumeWithinMs: 30 * 60_000,
+  /** Controls step back after this much rest. */
+  idleMs: 5_000,
   /** A double tap. */
   doubleTapMs: 280,
   longPressMs: 480,

@@ -7,6 +7,7 @@ const plain = new Intl.NumberFormat(locale);
 const oneDigit = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
 const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
+const minute = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'long' });
 const plurals = new Intl.PluralRules(locale);
 
@@ -16,6 +17,7 @@ export const number = (n: number): string => plain.format(n);
 export const decimal = (n: number): string => oneDigit.format(n);
 export const percent = (n: number): string => `${plain.format(Math.round(n))} %`;
 export const date = (ms: number): string => day.format(ms);
+export const time = (ms: number): string => minute.format(ms);
 export const dateTime = (ms: number): string => moment.format(ms);
 
 export function plural(n: number, one: string, other: string): string {

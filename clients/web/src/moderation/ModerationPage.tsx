@@ -7,7 +7,7 @@ import { navigate, type Route } from '../router';
 import { Guarded } from '../shell/Guarded';
 import { Button, ProblemState, State, Waiting, problemText } from '../ui';
 import { usePaged } from '../ui/paged';
-import { DoneIcon, ShieldIcon } from '../ui/icons';
+import { DoneIcon, ShieldIcon, VideoIcon } from '../ui/icons';
 import { announce, toast } from '../ui/toast';
 import { AuthImage } from './AuthImage';
 import { Case } from './Case';
@@ -164,7 +164,7 @@ function QueueCard({ item, on }: { item: QueueItem; on: boolean }) {
   return (
     <a class="queue-card" href={`/moderation/${item.video_id}`} aria-current={on ? 'true' : undefined}>
       <span class="queue-thumb veiled" aria-hidden="true">
-        {item.poster_url ? <AuthImage url={item.poster_url} alt="" /> : null}
+        {item.poster_url ? <AuthImage url={item.poster_url} alt="" /> : <VideoIcon size={20} />}
       </span>
       <span class="queue-words">
         <span class="clip queue-title">{titleOf(item)}</span>

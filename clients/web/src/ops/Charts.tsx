@@ -3,13 +3,13 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type uPlotClass from 'uplot';
 import type { OpsSeries } from '../api';
-import { t } from '../messages';
+import { format, t } from '../messages';
 import { titleCase, valueText } from './values';
 
 const HEIGHT = 160;
 
 export function Charts({ series }: { series: OpsSeries[] }) {
-  const drawn = series.filter((s) => s.points.some(([, v]) => v !== null));
+  const drawn = series.filter((s) => s.points.filter(([, v]) => v !== null).length > 1);
   return (
     <section aria-labelledby="ops-charts">
       <h2 id="ops-charts">{t.ops.charts}</h2>
@@ -54,7 +54,7 @@ function Chart({ series }: { series: OpsSeries }) {
         legend: { show: false },
         cursor: { drag: { x: false, y: false } },
         scales: { y: { range: (_u, min, max) => [Math.min(0, min), Math.max(max, target ?? 0) * 1.15 || 1] } },
-        axes: [{ ...axis, space: 80 }, { ...axis, size: 48 }],
+        axes: [{ ...axis, space: 80, size: 28, values: (_u, ticks) => ticks.map((s) => format.time(s * 1000)) }, { ...axis, size: 48 }],
         series: [
           {},
           { stroke: token('--accent'), width: 2, fill: `${token('--accent-soft')}66`, points: { show: false }, spanGaps: true },

@@ -44,7 +44,7 @@ export function App() {
       <a class="skip-link" href="#main">
         {t.app.skip}
       </a>
-      <div class="app" data-screen={now.name}>
+      <div class="app" data-screen={now.name} data-offline={online.value ? undefined : 'true'}>
         <Navigation route={now} dark={dark} />
         <main id="main" tabIndex={-1} class={dark ? 'main over' : 'main'}>
           <KeptFeed active={now.name === 'feed'} />

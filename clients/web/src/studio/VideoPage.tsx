@@ -8,11 +8,11 @@ import { follow } from '../live/socket';
 import { format, t } from '../messages';
 import { goBack, navigate, type Route } from '../router';
 import { Button, Field, IconButton, LinkButton, Meter, ProblemState, Sheet, Waiting, problemText, useLoad } from '../ui';
-import { BackIcon, CheckIcon, EditIcon, LinkIcon, PlayIcon, RetryIcon, TrashIcon } from '../ui/icons';
+import { AlertIcon, BackIcon, CheckIcon, DoneIcon, EditIcon, LinkIcon, PlayIcon, RetryIcon, TrashIcon } from '../ui/icons';
 import { toast } from '../ui/toast';
 import { Details, type Words } from '../upload/Details';
 import { hashtagsOf } from '../upload/check';
-import { Chip, nameOf } from './Grid';
+import { nameOf } from './Grid';
 import { seconds } from './StudioPage';
 import { inFlight, isLive, statusText, stepsDone } from './status';
 import './studio.css';
@@ -56,24 +56,17 @@ function Body({ video, onChange, reload }: BodyProps) {
   const [editing, setEditing] = useState(false);
   const live = isLive(video.status);
   return (
-    <div class="detail">
-      <div class="detail-cover">
-        {live ? (
+    <div class="detail" data-cover={video.playback ? 'true' : undefined}>
+      {video.playback && (
+        <div class="detail-cover">
           <a class="tile" href={`/watch/${video.id}`} aria-label={t.studio.openVideo}>
-            <Poster url={video.playback?.poster_url} blurhash={video.playback?.blurhash} eager />
+            <Poster url={video.playback.poster_url} blurhash={video.playback.blurhash} eager />
             <span class="detail-play" aria-hidden="true">
               <PlayIcon size={32} filled />
             </span>
           </a>
-        ) : (
-          <div class="tile">
-            <Poster url={video.playback?.poster_url} blurhash={video.playback?.blurhash} />
-            <span class="tile-blank" aria-hidden="true">
-              {nameOf(video)}
-            </span>
-          </div>
-        )}
-      </div>
+        </div>
+      )}
       <div class="stack">
         <Standing video={video} reload={reload} />
         {editing ? (
@@ -132,12 +125,11 @@ function Standing({ video, reload }: { video: Video; reload: () => void }) {
     <section class="card stack-s" aria-live="polite" aria-label={t.studio.progressOf}>
       {stopped ? (
         <>
-          <div class="row">
-            <Chip video={video} />
-          </div>
-          <p>
-            <strong>{t.studio.notPublished}.</strong> {why}
-          </p>
+          <strong class="row stopped">
+            <AlertIcon size={20} />
+            {t.studio.notPublished}
+          </strong>
+          {why && <p>{why}</p>}
           <div class="row-wrap">
             {video.status === 'rejected' && (
               <Button small onClick={() => setAppealing(true)}>
@@ -159,10 +151,10 @@ function Standing({ video, reload }: { video: Video; reload: () => void }) {
         </>
       ) : (
         <>
-          <div class="row spread">
-            <strong>{statusText(video)}</strong>
-            {!moving && <Chip video={video} />}
-          </div>
+          <strong class="row" data-live={moving ? undefined : 'true'}>
+            {!moving && <DoneIcon size={20} />}
+            {statusText(video)}
+          </strong>
           {moving && (
             <>
               <ol class="steps" data-done={stepsDone(video.status)}>

@@ -60,7 +60,7 @@ function words(task: Task): string {
     case 'preparing':
       return t.upload.preparing;
     case 'uploading':
-      return left > 0 ? `${t.upload.uploading(percent)} · ${t.upload.left(left)}` : t.upload.uploading(percent);
+      return left >= 1000 ? `${t.upload.uploading(percent)} · ${t.upload.left(left)}` : t.upload.uploading(percent);
     case 'paused':
       return `${t.upload.paused} · ${percent}`;
     case 'waiting':
