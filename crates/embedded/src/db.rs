@@ -26,7 +26,7 @@ pub struct Database {
 
 struct Readers {
     idle: Mutex<Vec<Connection>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Database {
@@ -68,7 +68,7 @@ impl Database {
         std::thread::Builder::new()
             .name("signal-db-writer".into())
             .spawn(move || write_loop(conn, &tasks, batch))?;
-        let readers = Readers { idle: Mutex::new(idle), permits: Semaphore::new(policy.readers) };
+        let readers = Readers { idle: Mutex::new(idle), permits: Arc::new(Semaphore::new(policy.readers)) };
         Ok(Self { writer, readers: Arc::new(readers), path })
     }
 
@@ -111,10 +111,11 @@ impl Database {
         E: From<Fault> + Send + 'static,
         F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     {
-        let readers = Arc::clone(&self.readers);
-        let Ok(_permit) = readers.permits.acquire().await else { return Err(E::from(gone())) };
-        let lent = Arc::clone(&readers);
+        let lent = Arc::clone(&self.readers);
+        let Ok(permit) = Arc::clone(&lent.permits).acquire_owned().await else { return Err(E::from(gone())) };
         let done = tokio::task::spawn_blocking(move || {
+            // The permit goes with the connection: a caller that gives up waiting must not free it early.
+            let _permit = permit;
             let lock = |r: &Readers| r.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
             let conn = lock(&lent).ok_or_else(gone).map_err(E::from)?;
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f(&conn)));
