@@ -2,7 +2,7 @@
 
 use crate::policy::CacheRules;
 use catalog::{Video, VideoStore, VideoStoreError};
-use engagement::{EngagementError, EngagementStore, Totals};
+use engagement::{EngagementStore, Totals};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stdx::Fault;
@@ -10,6 +10,8 @@ use vocab::{Millis, VideoId};
 
 /// How many ids one read of a store asks for.
 const STEP: usize = 200;
+/// More missing cards than a page has: a top-up, and likely not the only one.
+const CROWD: usize = 32;
 
 /// A video and what is counted of it.
 #[derive(Debug, Clone)]
@@ -37,6 +39,8 @@ pub struct Cards {
     counts: Arc<dyn EngagementStore>,
     rules: CacheRules,
     slots: Mutex<HashMap<VideoId, Slot>>,
+    /// Held while many are read: a crowd that misses the same cards reads them once.
+    crowd: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Cards {
@@ -58,7 +62,7 @@ fn is_fresh(at: Millis, now: Millis, age: Millis) -> bool {
 
 impl Cards {
     pub fn new(videos: Arc<dyn VideoStore>, counts: Arc<dyn EngagementStore>, rules: CacheRules) -> Self {
-        Self { videos, counts, rules, slots: Mutex::default() }
+        Self { videos, counts, rules, slots: Mutex::default(), crowd: tokio::sync::Mutex::new(()) }
     }
 
     fn slots(&self) -> MutexGuard<'_, HashMap<VideoId, Slot>> {
@@ -87,19 +91,12 @@ impl Cards {
         freshness: Freshness,
     ) -> Result<HashMap<VideoId, Card>, Fault> {
         let (stale_videos, stale_totals) = self.stale(ids, now, freshness);
-        for step in stale_videos.chunks(STEP) {
-            match self.videos.get_many(step).await {
-                Ok(found) => self.keep_videos(step, found, now),
-                Err(e) => self.forgive(step, now, fault(e))?,
-            }
-        }
-        for step in stale_totals.chunks(STEP) {
-            match self.counts.totals(step).await {
-                Ok(totals) => self.keep_totals(step, totals, now),
-                // Counts adorn a page; a page without is better than none.
-                Err(EngagementError::Fault(f)) => tracing::warn!(error = %f, "counts are not there"),
-                Err(e) => tracing::warn!(error = %e, "counts are not there"),
-            }
+        if stale_videos.len().max(stale_totals.len()) > CROWD {
+            let _one = self.crowd.lock().await;
+            let (videos, totals) = self.stale(ids, now, freshness);
+            self.load(&videos, &totals, now).await?;
+        } else {
+            self.load(&stale_videos, &stale_totals, now).await?;
         }
         let slots = self.slots();
         let card = |id: &VideoId| {
@@ -109,6 +106,31 @@ impl Cards {
             Some((*id, Card { video: Arc::clone(video), totals }))
         };
         Ok(ids.iter().filter_map(card).collect())
+    }
+
+    async fn load(&self, videos: &[VideoId], totals: &[VideoId], now: Millis) -> Result<(), Fault> {
+        let (videos, ()) = tokio::join!(self.load_videos(videos, now), self.load_totals(totals, now));
+        videos
+    }
+
+    async fn load_videos(&self, ids: &[VideoId], now: Millis) -> Result<(), Fault> {
+        for step in ids.chunks(STEP) {
+            match self.videos.get_many(step).await {
+                Ok(found) => self.keep_videos(step, found, now),
+                Err(e) => self.forgive(step, now, fault(e))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts adorn a page; a page without is better than none.
+    async fn load_totals(&self, ids: &[VideoId], now: Millis) {
+        for step in ids.chunks(STEP) {
+            match self.counts.totals(step).await {
+                Ok(totals) => self.keep_totals(step, totals, now),
+                Err(error) => tracing::warn!(%error, "counts cannot be read"),
+            }
+        }
     }
 
     fn stale(&self, ids: &[VideoId], now: Millis, freshness: Freshness) -> (Vec<VideoId>, Vec<VideoId>) {
@@ -150,9 +172,8 @@ impl Cards {
     fn keep_totals(&self, asked: &[VideoId], totals: Vec<Totals>, now: Millis) {
         let mut slots = self.slots();
         for (id, totals) in asked.iter().zip(totals) {
-            if let Some(slot) = slots.get_mut(id) {
-                slot.totals = Some((now, totals));
-            }
+            // Not "if it is there": videos and counts are read side by side, and either may come first.
+            slots.entry(*id).or_default().totals = Some((now, totals));
         }
     }
 

@@ -197,11 +197,11 @@ impl Feed {
             deadline: now.saturating_add(budget),
         };
         match tokio::time::timeout(budget.to_duration(), self.top_up.run(need, &waiting)).await {
-            Ok(Ok(added)) => {
-                if waiting.items.len() + added < self.policy.low_water {
+            Ok(Ok(done)) => {
+                if !done.degraded && waiting.items.len() + done.added < self.policy.low_water {
                     self.with_note(viewer, |n| n.dry = Some((version, now)));
                 }
-                Ok(false)
+                Ok(done.degraded)
             }
             Ok(Err(fault)) => {
                 tracing::warn!(error = %fault, "a top-up failed; falling back to trending");

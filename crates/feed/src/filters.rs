@@ -38,7 +38,10 @@ pub fn all(hide_own: bool) -> Vec<Box<dyn Filter<Query, Candidate>>> {
         (SEEN, "was seen", |q, c| q.seen.contains(&c.video)),
         (NOT_INTERESTED, "the viewer is not interested", |q, c| q.dismissed.contains(&c.video)),
         (HIDDEN_CREATOR, "the viewer hides this creator", |q, c| q.hidden.contains(&c.owner)),
-        (NOT_VISIBLE, "is not public and playable", |_, c| !c.facts.showable),
+        // Asked of the snapshot, not of the candidate: a late run skips hydration, but never a filter.
+        (NOT_VISIBLE, "is not public and playable", |q, c| {
+            !q.facts.get(&c.video).is_some_and(|f| f.showable)
+        }),
     ];
     if hide_own {
         rules.insert(0, (OWN, "is the viewer's own", |q, c| q.viewer == Some(c.owner)));

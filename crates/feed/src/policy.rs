@@ -92,7 +92,7 @@ pub struct SlateRules {
 #[derive(Debug, Clone)]
 pub struct CacheRules {
     pub cards_max: usize,
-    /// A page trusts a cached record this long, …
+    /// A page trusts a cached record this long (changes made by this process arrive at once), …
     pub video_age_page: Millis,
     /// … and shows counts this old.
     pub totals_age_page: Millis,
@@ -182,8 +182,8 @@ impl Default for CacheRules {
     fn default() -> Self {
         Self {
             cards_max: 5_000,
-            video_age_page: Millis(1_000),
-            totals_age_page: Millis(2_000),
+            video_age_page: Millis(5_000),
+            totals_age_page: Millis(5_000),
             age_top_up: Millis(60_000),
             age_in_need: Millis(60_000),
             index_max: 20_000,

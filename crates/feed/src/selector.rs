@@ -4,7 +4,7 @@ use crate::candidate::{Candidate, Query};
 use crate::kernel::{Ctx, Selected, Selector};
 use crate::policy::SlateRules;
 use crate::reason::Reason;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use vocab::{UserId, VideoId};
 
 pub const SLATE: &str = "feed.selector.slate";
@@ -19,18 +19,16 @@ impl Selector<Query, Candidate> for Slate {
     }
 
     fn select(&self, ctx: &Ctx<'_, VideoId>, query: &Query, ranked: Vec<Candidate>) -> Selected<Candidate> {
+        let hopes = hopes(ctx, &ranked);
         let mut waiting = VecDeque::from(ranked);
         let mut picked: Vec<Candidate> = Vec::with_capacity(query.wanted);
-        let mut owners: Vec<UserId> = query.tail.clone();
+        let mut tail = Tail::new(&self.rules, &query.tail);
         while picked.len() < query.wanted {
             let place = (query.position + picked.len()) % self.rules.explore_every.max(1);
-            let explored = if place == self.rules.explore_place {
-                self.explore(ctx, &mut waiting, &owners)
-            } else {
-                None
-            };
-            let Some(next) = explored.or_else(|| self.best(&mut waiting, &owners)) else { break };
-            owners.push(next.owner);
+            let explored =
+                if place == self.rules.explore_place { explore(&hopes, &mut waiting, &tail) } else { None };
+            let Some(next) = explored.or_else(|| self.best(&mut waiting, &tail)) else { break };
+            tail.push(next.owner);
             picked.push(next);
         }
         Selected { picked, rest: waiting.into() }
@@ -39,39 +37,67 @@ impl Selector<Query, Candidate> for Slate {
 
 impl Slate {
     /// The best legal candidate near the top; when none is, the best that is no neighbour; else the best.
-    fn best(&self, waiting: &mut VecDeque<Candidate>, owners: &[UserId]) -> Option<Candidate> {
+    fn best(&self, waiting: &mut VecDeque<Candidate>, tail: &Tail<'_>) -> Option<Candidate> {
         let near = |legal: &dyn Fn(UserId) -> bool| {
             waiting.iter().take(self.rules.look_ahead).position(|c| legal(c.owner))
         };
-        let found = near(&|o| self.is_legal(owners, o)).or_else(|| near(&|o| Self::is_apart(owners, o)));
+        let found = near(&|o| tail.is_legal(o)).or_else(|| near(&|o| tail.is_apart(o)));
         waiting.remove(found.unwrap_or(0))
     }
+}
 
-    /// A new video by optimism in the face of uncertainty: the fewer impressions, the wider the draw.
-    fn explore(
-        &self,
-        ctx: &Ctx<'_, VideoId>,
-        waiting: &mut VecDeque<Candidate>,
-        owners: &[UserId],
-    ) -> Option<Candidate> {
-        let hope = |c: &Candidate| {
-            let doubt = 1.0 / (1.0 + c.facts.impressions.max(0) as f64).sqrt();
-            c.score + doubt * ctx.draw(!c.video.0)
-        };
-        let new =
-            waiting.iter().enumerate().filter(|(_, c)| c.facts.explorable && self.is_legal(owners, c.owner));
-        let best = new.max_by(|(_, a), (_, b)| hope(a).total_cmp(&hope(b)).then(a.video.cmp(&b.video)));
-        let found = best.map(|(i, _)| i)?;
-        waiting.remove(found).map(|c| Candidate { reason: Reason::Explore, ..c })
+/// New videos by optimism in the face of uncertainty: the fewer impressions, the wider the draw.
+fn hopes(ctx: &Ctx<'_, VideoId>, ranked: &[Candidate]) -> Vec<(VideoId, f64)> {
+    let hope = |c: &Candidate| {
+        let doubt = 1.0 / (1.0 + c.facts.impressions.max(0) as f64).sqrt();
+        (c.video, c.score + doubt * ctx.draw(!c.video.0))
+    };
+    let mut hopes: Vec<_> = ranked.iter().filter(|c| c.facts.explorable).map(hope).collect();
+    hopes.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
+    hopes
+}
+
+/// The most hopeful new video that still waits and is legal here.
+fn explore(
+    hopes: &[(VideoId, f64)],
+    waiting: &mut VecDeque<Candidate>,
+    tail: &Tail<'_>,
+) -> Option<Candidate> {
+    let place = |video| waiting.iter().position(|c| c.video == video && tail.is_legal(c.owner));
+    let found = hopes.iter().find_map(|(video, _)| place(*video))?;
+    waiting.remove(found).map(|c| Candidate { reason: Reason::Explore, ..c })
+}
+
+/// The owners right before the next place.
+struct Tail<'a> {
+    rules: &'a SlateRules,
+    owners: VecDeque<UserId>,
+    counts: HashMap<UserId, usize>,
+}
+
+impl<'a> Tail<'a> {
+    fn new(rules: &'a SlateRules, before: &[UserId]) -> Self {
+        let mut tail = Self { rules, owners: VecDeque::new(), counts: HashMap::new() };
+        before.iter().for_each(|o| tail.push(*o));
+        tail
     }
 
-    fn is_legal(&self, owners: &[UserId], owner: UserId) -> bool {
-        let recent = owners.iter().rev().take(self.rules.window.saturating_sub(1));
-        Self::is_apart(owners, owner) && recent.filter(|o| **o == owner).count() < self.rules.per_creator
+    fn push(&mut self, owner: UserId) {
+        self.owners.push_back(owner);
+        *self.counts.entry(owner).or_insert(0) += 1;
+        while self.owners.len() >= self.rules.window.max(1) {
+            if let Some(count) = self.owners.pop_front().and_then(|o| self.counts.get_mut(&o)) {
+                *count -= 1;
+            }
+        }
     }
 
-    fn is_apart(owners: &[UserId], owner: UserId) -> bool {
-        owners.last() != Some(&owner)
+    fn is_legal(&self, owner: UserId) -> bool {
+        self.is_apart(owner) && self.counts.get(&owner).copied().unwrap_or(0) < self.rules.per_creator
+    }
+
+    fn is_apart(&self, owner: UserId) -> bool {
+        self.owners.back() != Some(&owner)
     }
 }
 

@@ -42,6 +42,14 @@ pub(crate) struct Need {
     pub deadline: Millis,
 }
 
+/// What a fill came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ToppedUp {
+    pub added: usize,
+    /// Some stage was late and skipped.
+    pub degraded: bool,
+}
+
 /// Our stages on the kernel.
 pub(crate) fn pipeline(policy: &FeedPolicy, recorder: Recorder) -> Pipeline<Query, Candidate> {
     Pipeline {
@@ -56,16 +64,18 @@ pub(crate) fn pipeline(policy: &FeedPolicy, recorder: Recorder) -> Pipeline<Quer
 }
 
 impl TopUp {
-    /// Ranks what is left for the viewer and appends it. Answers how many were appended.
-    pub async fn run(&self, need: Need, waiting: &Waiting) -> Result<usize, Fault> {
+    /// Ranks what is left for the viewer and appends it.
+    pub async fn run(&self, need: Need, waiting: &Waiting) -> Result<ToppedUp, Fault> {
         let listing = self.index.listing();
         let mut query = self.snapshot(need, waiting, &listing).await?;
-        let picked = {
+        let (picked, degraded) = {
             let mut ctx = Ctx::new(need.seed, need.deadline, POLICY_VERSION, self.clock.as_ref());
-            self.pipeline.run(&mut ctx, &mut query).picked
+            let picked = self.pipeline.run(&mut ctx, &mut query).picked;
+            (picked, ctx.trace.is_degraded())
         };
         let items = picked.iter().map(|c| Queued { video: c.video, reason: c.reason }).collect();
-        self.queue.fill(need.viewer, waiting.generation, items, self.clock.now()).await
+        let added = self.queue.fill(need.viewer, waiting.generation, items, self.clock.now()).await?;
+        Ok(ToppedUp { added, degraded })
     }
 
     async fn snapshot(&self, need: Need, waiting: &Waiting, listing: &Listing) -> Result<Query, Fault> {
@@ -171,5 +181,33 @@ impl TopUp {
             *of.entry(entry.owner).or_insert(0) += 1;
         }
         Ok(of)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::why::Runs;
+    use stdx::ManualClock;
+
+    #[test]
+    fn a_late_run_still_fills_and_still_filters() {
+        let clock = ManualClock::default();
+        let policy = FeedPolicy::default();
+        let pipeline = pipeline(&policy, Recorder(Arc::new(Runs::new(1))));
+        let entry = |n| Entry { video: VideoId(n), owner: UserId(n), published_at: Millis(n as i64) };
+        let facts = |n| (VideoId(n), VideoFacts { showable: n != 3, ..VideoFacts::default() });
+        let mut query = Query {
+            viewer: Some(UserId(1)),
+            fresh: (1..=5).map(entry).collect(),
+            facts: (1..=4).map(facts).collect(),
+            wanted: 10,
+            ..Query::default()
+        };
+        let mut ctx = Ctx::new(1, clock.now(), POLICY_VERSION, &clock);
+        let picked = pipeline.run(&mut ctx, &mut query).picked;
+        // 1 is the viewer's own, 3 is not visible, of 5 nothing is known.
+        assert_eq!(picked.iter().map(|c| c.video.0).collect::<Vec<_>>(), [4, 2]);
+        assert!(ctx.trace.is_degraded());
     }
 }

@@ -217,7 +217,7 @@ async fn a_failing_catalog_is_a_fault_at_first_and_forgiven_later() {
     w.catalog_fails(false);
     let before = ask().await.expect("a page");
     w.catalog_fails(true);
-    w.clock.advance(Millis(5_000));
+    w.clock.advance(Millis(9_000));
     let after = ask().await.expect("cards are young enough");
     assert!(!after.items.is_empty() && !after.ids().iter().any(|v| before.ids().contains(v)));
 }
