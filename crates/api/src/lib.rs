@@ -14,6 +14,7 @@ pub mod ops;
 pub mod policy;
 pub mod problem;
 pub mod routes;
+pub mod serve;
 pub mod state;
 pub mod web;
 
@@ -22,5 +23,6 @@ pub use config::ApiConfig;
 pub use gauged::Gauged;
 pub use ops::{Disk, Machine, sample_forever};
 pub use problem::{Outcome, Problem, Slug};
+pub use serve::{ServePolicy, serve};
 pub use state::{ApiState, Check, DemoOrder, DemoPort, DemoProgress, Deps, Health};
 pub use web::Site;

@@ -148,6 +148,10 @@ fn per_minute(growth: u64, span: Millis) -> u64 {
 /// Takes one sample. The root calls [`sample_forever`]; tests call this.
 pub async fn sample(state: &ApiState) {
     let now = state.clock.now();
+    // The exporter keeps every timing it is given until it is read, and nobody may be reading.
+    if let Some(render) = &state.health.metrics {
+        drop(render());
+    }
     let new = totals(state, now);
     let rates = rates_since(state, new);
     let waiting = state.jobs.tally().await.ok().map(|t| t.iter().map(|k| k.ready).sum::<u64>());

@@ -1,6 +1,7 @@
 //! The whole entrance over memory stores, in process.
 
 mod authz;
+mod connections;
 mod documents;
 mod events;
 mod feed;
