@@ -7,17 +7,16 @@ use crate::index::{Index, is_showable};
 use crate::kernel::ctx::mix;
 use crate::page::{FeedItem, Page, PageRequest};
 use crate::policy::FeedPolicy;
-use crate::port::{Queued, Refusal, SeenStore, Take, Turn, Waiting, WarmQueue};
+use crate::port::{Queued, SeenStore, Take, Turn, Waiting, WarmQueue};
 use crate::reason::Reason;
 use crate::top_up::{Need, TopUp, pipeline};
 use crate::why::{Recorder, Runs, Why};
-use async_trait::async_trait;
-use catalog::{LibraryStore, StatusListener, Video, VideoStore, VideoStoreError};
-use engagement::{EngagementPolicy, EngagementStore, Observed, Watcher, retention};
+use catalog::{LibraryStore, VideoStore, VideoStoreError};
+use engagement::{EngagementPolicy, EngagementStore, retention};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use stdx::{Clock, Entropy, Fault};
-use vocab::{ImpressionId, Millis, Status, UserId, VideoId};
+use vocab::{ImpressionId, Millis, UserId, VideoId};
 
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
@@ -47,23 +46,23 @@ const NOTES_MAX: usize = 20_000;
 const LOCKS: usize = 64;
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Note {
+pub(crate) struct Note {
     /// At this version of the index and this moment nothing was left.
     dry: Option<(u64, Millis)>,
-    quick_skips: u8,
+    pub(crate) quick_skips: u8,
 }
 
 pub struct Feed {
     videos: Arc<dyn VideoStore>,
-    queue: Arc<dyn WarmQueue>,
-    seen: Arc<dyn SeenStore>,
-    clock: Arc<dyn Clock>,
+    pub(crate) queue: Arc<dyn WarmQueue>,
+    pub(crate) seen: Arc<dyn SeenStore>,
+    pub(crate) clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    policy: FeedPolicy,
+    pub(crate) policy: FeedPolicy,
     engagement: EngagementPolicy,
     sealer: Sealer,
-    cards: Arc<Cards>,
-    index: Arc<Index>,
+    pub(crate) cards: Arc<Cards>,
+    pub(crate) index: Arc<Index>,
     board: Arc<Board>,
     runs: Arc<Runs>,
     top_up: TopUp,
@@ -352,39 +351,6 @@ impl Feed {
         }
     }
 
-    /// "Not interested": this one never, and the next pages are thought over.
-    pub async fn dismiss(&self, viewer: UserId, video: VideoId) -> Result<(), Fault> {
-        self.refuse(viewer, Refusal::Video(video)).await
-    }
-
-    /// Nothing more of this creator.
-    pub async fn hide(&self, viewer: UserId, owner: UserId) -> Result<(), Fault> {
-        self.refuse(viewer, Refusal::Owner(owner)).await
-    }
-
-    async fn refuse(&self, viewer: UserId, what: Refusal) -> Result<(), Fault> {
-        self.seen.refuse(viewer, what, self.clock.now()).await?;
-        self.react(viewer).await
-    }
-
-    /// Takes back "not interested" or "hide".
-    pub async fn forgive(&self, viewer: UserId, what: Refusal) -> Result<(), Fault> {
-        self.seen.forgive(viewer, what).await?;
-        self.react(viewer).await
-    }
-
-    /// Strong feedback (a like, a refusal, a row of skips): all but the next few waiting are ranked anew.
-    pub async fn react(&self, viewer: UserId) -> Result<(), Fault> {
-        self.with_note(viewer, |n| *n = Note::default());
-        self.queue.invalidate(viewer, self.policy.keep_on_feedback).await
-    }
-
-    /// A guest became an account: what was seen, served and refused comes along. Idempotent.
-    pub async fn merge(&self, from: UserId, into: UserId) -> Result<(), Fault> {
-        self.seen.merge(from, into).await?;
-        self.queue.merge(from, into).await
-    }
-
     /// The counts of a video were changed by a viewer who wants to see that at once.
     pub fn recount(&self, video: VideoId) {
         self.cards.recount(video);
@@ -403,7 +369,7 @@ impl Feed {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).get(&viewer).copied().unwrap_or_default()
     }
 
-    fn with_note<T>(&self, viewer: UserId, f: impl FnOnce(&mut Note) -> T) -> T {
+    pub(crate) fn with_note<T>(&self, viewer: UserId, f: impl FnOnce(&mut Note) -> T) -> T {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if notes.len() >= NOTES_MAX && !notes.contains_key(&viewer) {
             notes.clear();
@@ -432,44 +398,4 @@ fn impression(viewer: UserId, turn: Turn, video: VideoId) -> ImpressionId {
     let high = mix(page ^ mix(viewer.0));
     let low = mix(high ^ mix(video.0 ^ page));
     ImpressionId(u128::from(high) << 64 | u128::from(low))
-}
-
-#[async_trait]
-impl StatusListener for Feed {
-    async fn changed(&self, video: &Video) {
-        self.cards.note(video, self.clock.now());
-        self.index.note(video);
-    }
-    async fn progressed(&self, _: VideoId, _: UserId, _: Status, _: u8) {}
-}
-
-#[async_trait]
-impl Watcher for Feed {
-    async fn observed(&self, seen: &[Observed]) -> Result<(), Fault> {
-        let mut shown: HashMap<UserId, Vec<(VideoId, Millis)>> = HashMap::new();
-        let mut moved: HashSet<UserId> = HashSet::new();
-        for o in seen {
-            if o.shown {
-                shown.entry(o.viewer).or_default().push((o.video, o.at));
-            }
-            let streak = self.with_note(o.viewer, |n| {
-                n.quick_skips = match (o.quick_skip, o.viewed) {
-                    (true, _) => n.quick_skips.saturating_add(1),
-                    (false, true) => 0,
-                    (false, false) => n.quick_skips,
-                };
-                n.quick_skips
-            });
-            if o.liked || streak >= self.policy.skip_streak {
-                moved.insert(o.viewer);
-            }
-        }
-        for (viewer, videos) in shown {
-            self.seen.mark(viewer, &videos).await?;
-        }
-        for viewer in moved {
-            self.react(viewer).await?;
-        }
-        Ok(())
-    }
 }

@@ -8,6 +8,7 @@ pub mod conformance;
 pub mod cursor;
 pub mod feed;
 pub mod filters;
+mod hearing;
 pub mod index;
 pub mod kernel;
 pub mod memory;
