@@ -9,7 +9,7 @@ use crate::page::{FeedItem, Page, PageRequest};
 use crate::policy::FeedPolicy;
 use crate::port::{Queued, SeenStore, Take, Turn, Waiting, WarmQueue};
 use crate::reason::Reason;
-use crate::top_up::{Need, TopUp, pipeline};
+use crate::top_up::{Need, TopUp, ToppedUp, pipeline};
 use crate::why::{Recorder, Runs, Why};
 use catalog::{LibraryStore, VideoStore, VideoStoreError};
 use engagement::{EngagementPolicy, EngagementStore, retention};
@@ -140,16 +140,24 @@ impl Feed {
     }
 
     async fn refresh(&self, now: Millis) -> Result<(), Fault> {
-        match self.index.refresh(self.videos.as_ref(), now).await {
-            Ok(()) => Ok(()),
-            // An old index still makes pages; each is checked anyway.
-            Err(error) if !self.index.listing().entries.is_empty() => {
-                tracing::warn!(%error, "the index cannot be read anew");
-                Ok(())
+        let read = self.index.refresh(self.videos.as_ref(), now);
+        // An old index still makes pages; each is checked anyway.
+        let read = if self.index.listing().entries.is_empty() {
+            read.await
+        } else {
+            match tokio::time::timeout(self.policy.top_up_budget.to_duration(), read).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the index cannot be read anew");
+                    Ok(())
+                }
+                Err(_late) => Ok(()),
             }
-            Err(VideoStoreError::Fault(fault)) => Err(fault),
-            Err(other) => Err(Fault::internal(other)),
-        }
+        };
+        read.map_err(|e| match e {
+            VideoStoreError::Fault(fault) => fault,
+            other => Fault::internal(other),
+        })
     }
 
     async fn next(&self, viewer: UserId, turn: Turn, limit: usize, now: Millis) -> Result<Page, FeedError> {
@@ -173,7 +181,7 @@ impl Feed {
         Ok(Page { degraded, ..self.page_of(viewer, turn, items, ending) })
     }
 
-    /// Tops up, within the budget; past it, falls back to what trends. Answers whether it fell back.
+    /// Tops up, within the budget; past it, falls back to what trends. Answers whether anything was left out.
     async fn fill(&self, viewer: UserId, turn: Turn, now: Millis) -> Result<bool, Fault> {
         let version = self.index.listing().version;
         let is_dry = |n: Note| {
@@ -182,42 +190,55 @@ impl Feed {
         if is_dry(self.note(viewer)) {
             return Ok(false);
         }
-        let place = usize::try_from(viewer.0 % LOCKS as u64).unwrap_or(0);
-        let _turn = self.turns[place].lock().await;
-        let waiting = self.queue.look(viewer, turn, now).await?;
-        if waiting.items.len() >= self.policy.low_water {
-            return Ok(false);
-        }
-        let budget = self.policy.top_up_budget;
-        let need = Need {
-            viewer,
-            seed: turn.session,
-            position: usize::try_from(turn.page).unwrap_or(0) * self.policy.page_default,
-            deadline: now.saturating_add(budget),
-        };
-        match tokio::time::timeout(budget.to_duration(), self.top_up.run(need, &waiting)).await {
-            Ok(Ok(done)) => {
-                if !done.degraded && waiting.items.len() + done.added < self.policy.low_water {
+        let budget = self.policy.top_up_budget.to_duration();
+        match tokio::time::timeout(budget, self.top_up_in_turn(viewer, turn, now)).await {
+            Ok(Ok(Some((waiting, done)))) => {
+                if !done.degraded && waiting + done.added < self.policy.low_water {
                     self.with_note(viewer, |n| n.dry = Some((version, now)));
                 }
                 Ok(done.degraded)
             }
+            Ok(Ok(None)) => Ok(false),
             Ok(Err(fault)) => {
                 tracing::warn!(error = %fault, "a top-up failed; falling back to trending");
-                self.fall_back(viewer, &waiting, now).await
+                self.fall_back(viewer, turn, now).await
             }
-            Err(_late) => self.fall_back(viewer, &waiting, now).await,
+            Err(_late) => self.fall_back(viewer, turn, now).await,
         }
     }
 
+    /// Tops up unless somebody just did. Answers how many waited before, and what came of it.
+    async fn top_up_in_turn(
+        &self,
+        viewer: UserId,
+        turn: Turn,
+        now: Millis,
+    ) -> Result<Option<(usize, ToppedUp)>, Fault> {
+        let place = usize::try_from(viewer.0 % LOCKS as u64).unwrap_or(0);
+        let _turn = self.turns[place].lock().await;
+        let waiting = self.queue.look(viewer, turn, now).await?;
+        if waiting.items.len() >= self.policy.low_water {
+            return Ok(None);
+        }
+        let need = Need {
+            viewer,
+            seed: turn.session,
+            position: usize::try_from(turn.page).unwrap_or(0) * self.policy.page_default,
+            deadline: now.saturating_add(self.policy.top_up_budget),
+        };
+        let done = self.top_up.run(need, &waiting).await?;
+        Ok(Some((waiting.items.len(), done)))
+    }
+
     /// What trends, then what is newest; the queue itself leaves out what was served.
-    async fn fall_back(&self, viewer: UserId, waiting: &Waiting, now: Millis) -> Result<bool, Fault> {
+    async fn fall_back(&self, viewer: UserId, turn: Turn, now: Millis) -> Result<bool, Fault> {
+        let generation = self.queue.look(viewer, turn, now).await?.generation;
         let listing = self.index.listing();
         let standing = self.board.standing(&listing, now).await;
         let hot = standing.ranked.iter().map(|(v, _)| Queued { video: *v, reason: Reason::Trending });
         let new = listing.entries.iter().map(|e| Queued { video: e.video, reason: Reason::Fresh });
         let items = hot.chain(new.take(self.policy.sources.fresh)).collect();
-        self.queue.fill(viewer, waiting.generation, items, now).await?;
+        self.queue.fill(viewer, generation, items, now).await?;
         Ok(true)
     }
 

@@ -100,7 +100,7 @@ fn remember(memory: &mut Memory, seen: &[(VideoId, Millis)], max: usize) {
     }
     if memory.seen.len() > max {
         let mut all: Vec<_> = memory.seen.drain().collect();
-        all.sort_by(|a, b| (b.1, b.0).cmp(&(a.1, a.0)));
+        all.sort_by_key(|(video, at)| std::cmp::Reverse((*at, *video)));
         all.truncate(max);
         memory.seen = all.into_iter().collect();
     }

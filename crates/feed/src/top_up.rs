@@ -105,10 +105,8 @@ impl TopUp {
         let Some(viewer) = query.viewer else { return Ok(()) };
         query.fresh = self.fresh(query, listing, now).await?;
         let standing = self.board.standing(listing, now).await;
-        let entries = |ids: &[(VideoId, f64)]| -> Vec<Entry> {
-            ids.iter().filter_map(|(v, _)| listing.get(*v)).take(sizes.trending).collect()
-        };
-        query.trending = entries(&standing.ranked);
+        let hot = standing.ranked.iter().filter_map(|(v, _)| listing.get(*v));
+        query.trending = hot.take(sizes.trending).collect();
         query.likes_of = self.likes_of(viewer, listing).await?;
         let liked = query.likes_of.keys().flat_map(|o| listing.of_owner(*o).iter().take(sizes.per_creator));
         query.liked_creators = liked.take(sizes.liked_creators).copied().collect();
