@@ -15,6 +15,9 @@ pub(crate) struct Cut {
 
 /// A key frame may stand this much before its due time and still open a segment.
 const EARLY_DIVISOR: u64 = 8;
+/// A tail shorter than this share of the target joins the segment before it: one request less, and
+/// the target duration, which is rounded, stays what it was.
+const TAIL_DIVISOR: u64 = 4;
 /// A segment that grows beyond this many targets has lost its key frames.
 const LATE_FACTOR: u64 = 2;
 
@@ -48,7 +51,14 @@ fn video_cuts(video: &Track<'_>, segment_ms: u64) -> Result<Vec<Cut>, PackError>
             return Err(PackError::NoKeyFrame((clock - start).saturating_mul(1000) / scale));
         }
     }
-    cuts.push(Cut { video: first..video.samples.len(), audio: 0..0, start, end: clock });
+    let all = video.samples.len();
+    match cuts.last_mut() {
+        Some(last) if (clock - start) * TAIL_DIVISOR < target => {
+            last.video.end = all;
+            last.end = clock;
+        }
+        _ => cuts.push(Cut { video: first..all, audio: 0..0, start, end: clock }),
+    }
     Ok(cuts)
 }
 

@@ -75,7 +75,10 @@ fn sound_beyond_the_picture_is_left_out_and_short_sound_is_fine() {
 fn a_video_without_sound_has_one_track() {
     let m = mux(&video(61, 5_000), None, 2_000).expect("muxes");
     assert_eq!((m.codecs.as_str(), m.has_audio), ("avc1.64001f", false));
-    assert_eq!(m.segment_ms(), [2000, 33]);
+    // A tail of one frame is no segment of its own, one of half a second is.
+    assert_eq!(m.segment_ms(), [2033]);
+    assert_eq!(m.target_s(), 2);
+    assert_eq!(mux(&video(75, 5_000), None, 2_000).expect("muxes").segment_ms(), [2000, 500]);
 }
 
 #[test]
