@@ -114,6 +114,7 @@ async function plays(page) {
       if (first && now.t > first.t && now.frames > first.frames + 5) return now;
       first ??= now;
     }
+    if (Date.now() > deadline) await shot(page, 'failed-to-play');
     assert(Date.now() < deadline, `no video plays: ${JSON.stringify(now)}`);
     await page.waitForTimeout(250);
   }
@@ -181,8 +182,13 @@ async function walk({ browser, clip, problems, house, restart }) {
     await shot(desk, '05-moderation');
   });
   await step('a moderator approves and the owner sees it go live without a reload', async () => {
+    await desk.waitForTimeout(1000);
+    await shot(desk, '05b-frames');
+    const decided = desk.waitForResponse((r) => r.url().endsWith('/decision'), { timeout: 10_000 });
     await desk.getByRole('button', { name: 'Approve' }).first().click();
-    await owner.getByText('Live', { exact: true }).first().waitFor({ timeout: PUBLISH_WAIT_MS });
+    const reply = await decided;
+    assert(reply.ok(), `the decision was refused: ${reply.status()} ${await reply.text()}`);
+    await owner.getByRole('link', { name: /, Live/ }).first().waitFor({ timeout: PUBLISH_WAIT_MS });
     await shot(owner, '06-live');
   });
   const viewer = await (await browser.newContext(phone)).newPage();
@@ -216,7 +222,7 @@ async function walk({ browser, clip, problems, house, restart }) {
   await step('after a restart everything is still there', async () => {
     await restart();
     await owner.goto(`${url}/me`);
-    await owner.getByText('Live', { exact: true }).first().waitFor({ timeout: 20_000 });
+    await owner.getByRole('link', { name: /, Live/ }).first().waitFor({ timeout: 20_000 });
     const kept = await owner.evaluate(async (id) => (await fetch(`/v1/videos/${id}`)).json(), videoId);
     assert(kept.counts?.likes === 1, `the like is gone: ${JSON.stringify(kept.counts)}`);
     await viewer.goto(`${url}/watch/${videoId}`);

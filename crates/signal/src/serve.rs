@@ -8,10 +8,9 @@ use crate::wiring::{House, checks, demo_port, identity, machine, web, worker};
 use anyhow::{Context, bail};
 use api::{ApiConfig, ApiState, Check, Deps, Health};
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use telemetry::{Format, Indicators, LogSettings};
+use telemetry::{Format, LogSettings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -80,15 +79,19 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Debug builds die where `SIGNAL_TEST_CRASH` says; release builds have no such door.
+/// Debug builds die where `SIGNAL_TEST_CRASH` says (`point`, or `point:3` for the third time there);
+/// release builds have no such door.
 fn install_crash_points() {
     #[cfg(debug_assertions)]
     {
         #[expect(clippy::disallowed_methods, reason = "a test hook, not a setting")]
         let wanted = std::env::var("SIGNAL_TEST_CRASH").unwrap_or_default();
         if !wanted.is_empty() {
+            let (name, nth) = wanted.split_once(':').unwrap_or((wanted.as_str(), "1"));
+            let (name, nth) = (name.to_owned(), nth.parse::<usize>().unwrap_or(1));
+            let met = std::sync::atomic::AtomicUsize::new(0);
             stdx::crash::install(move |point| {
-                if point == wanted {
+                if point == name && met.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 == nth {
                     let _ = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::Signal::SIGKILL);
                     // SIGKILL is delivered before anything else of ours runs; this keeps the thread from racing it.
                     std::thread::sleep(Duration::from_secs(60));
@@ -167,7 +170,7 @@ fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Res
         reactions: Arc::clone(&house.reactions),
         origin: Arc::clone(&house.origin),
         hub: Arc::clone(&house.hub),
-        indicators: Arc::new(Indicators::default()),
+        indicators: Arc::clone(&house.indicators),
         machine: Arc::new(machine::ThisMachine::new(data.path().to_owned())),
         web: Arc::new(web::site()),
         demo,
@@ -176,11 +179,8 @@ fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Res
 }
 
 async fn http(listener: TcpListener, state: ApiState, stop: Stop) -> anyhow::Result<()> {
-    let service = api::app(state).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(stopped(stop))
-        .await
-        .context("the HTTP server stopped")
+    let policy = api::ServePolicy::default();
+    api::serve(listener, api::app(state), policy, stopped(stop)).await.context("the HTTP server stopped")
 }
 
 async fn keep_series(state: ApiState, stop: Stop) -> anyhow::Result<()> {

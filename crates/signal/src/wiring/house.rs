@@ -20,6 +20,7 @@ use moderation::{Desk, ModerationPolicy, Moderator, ModeratorDeps, Reviews, Revi
 use push::{Hub, HubDeps, PushPolicy};
 use std::sync::{Arc, OnceLock};
 use stdx::{Clock, Entropy, Fault, OsEntropy, SystemClock};
+use telemetry::Indicators;
 use transcode::{Transcoder, TranscoderDeps};
 use upload::{Uploads, UploadsDeps};
 use vocab::{Millis, Status, UserId, VideoId};
@@ -47,6 +48,7 @@ pub struct House {
     pub reactions: Arc<Reactions>,
     pub fold: Fold,
     pub feed: Arc<Feed>,
+    pub indicators: Arc<Indicators>,
     pub identity: Identity,
     pub stores: Stores,
     pub catalog_policy: CatalogPolicy,
@@ -154,6 +156,7 @@ impl House {
             reactions: show.reactions,
             fold: show.fold,
             feed: show.feed,
+            indicators: show.indicators,
             identity,
             stores,
             catalog_policy: pipeline.catalog_policy,
@@ -265,6 +268,7 @@ struct Show {
     reactions: Arc<Reactions>,
     fold: Fold,
     feed: Arc<Feed>,
+    indicators: Arc<Indicators>,
     cursor_key: [u8; 32],
 }
 
@@ -275,8 +279,12 @@ impl Show {
         })?;
         let cursor_key = key_of(&hex)?;
         let engagement_policy = EngagementPolicy::default();
+        let indicators = Arc::new(Indicators::default());
+        // What players tell about themselves is measured on its way into the log.
+        let gauged =
+            api::Gauged::new(Arc::clone(&stores.events), Arc::clone(&indicators), Arc::clone(&base.clock));
         let ingest = Arc::new(Ingest::new(events::ingest::Deps {
-            log: Arc::clone(&stores.events),
+            log: Arc::new(gauged),
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
             policy: events::EventPolicy::default(),
@@ -305,7 +313,7 @@ impl Show {
             clock: Arc::clone(&base.clock),
             policy: engagement_policy.clone(),
         });
-        Ok(Self { ingest, engagement_policy, reactions, fold, feed, cursor_key })
+        Ok(Self { ingest, engagement_policy, reactions, fold, feed, indicators, cursor_key })
     }
 }
 
