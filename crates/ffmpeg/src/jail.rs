@@ -184,3 +184,7 @@ pub(crate) fn landlock_version() -> i64 {
     };
     version.max(0)
 }
+
+#[cfg(test)]
+#[path = "jail_tests.rs"]
+mod tests;

@@ -39,7 +39,7 @@ impl Ffmpeg {
         let mut args = Args::default();
         args.words("-v error").guards(&self.0.policy);
         // Every picture is decoded; only the smoothing of block edges, which cannot fail, is left out.
-        args.words("-threads 2 -skip_loop_filter all -count_frames -show_streams -show_format");
+        args.words("-threads 1 -skip_loop_filter all -count_frames -show_streams -show_format");
         args.words("-show_entries packet=stream_index,pts_time,flags -of json").arg(file);
         let done = self.probe(args, &[file.to_owned()], out).await?;
         if !done.status.success() || done.log.lines().next().is_some() {
