@@ -51,8 +51,11 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 struct PerViewer<T> {
     max: usize,
-    inner: Mutex<(u64, HashMap<UserId, (u64, Arc<Mutex<T>>)>)>,
+    inner: Mutex<(u64, HashMap<UserId, Kept<T>>)>,
 }
+
+/// When it was last used, and the thing itself.
+type Kept<T> = (u64, Arc<Mutex<T>>);
 
 impl<T> PerViewer<T> {
     fn new(max: usize) -> Self {
