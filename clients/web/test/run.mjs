@@ -8,7 +8,8 @@ if (!existsSync(process.env.CHROMIUM ?? '/usr/bin/chromium')) {
   console.log('skipped: no Chromium at /usr/bin/chromium (set CHROMIUM)');
   process.exit(0);
 }
-if (!existsSync(new URL('../dist/index.html', import.meta.url))) {
+const dist = process.env.SIGNAL_WEB_DIST ?? fileURLToPath(new URL('../dist/', import.meta.url));
+if (!existsSync(`${dist}/index.html`)) {
   console.error('build first: npm run build');
   process.exit(1);
 }

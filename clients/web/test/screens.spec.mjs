@@ -42,7 +42,7 @@ async function look(page, what) {
     return violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target.join(' ')} (${n.any?.[0]?.message ?? n.all?.[0]?.message ?? v.help})`).slice(0, 3).join(' | ')}`);
   });
   equal(found, [], `${what}: axe`);
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  const wider = (await page.evaluate(() => document.documentElement.scrollWidth)) - page.viewportSize().width;
   equal(wider <= 0, true, `${what}: ${wider} px wider than the screen`);
 }
 

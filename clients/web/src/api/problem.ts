@@ -44,6 +44,8 @@ export class Problem extends Error {
 
   /** Asking again later may help. */
   get temporary(): boolean {
+    // A used-up quota and a full disk stay so for longer than anybody waits.
+    if (this.slug === 'quota-exceeded' || this.status === 507) return false;
     return this.offline || this.status === 429 || this.status >= 500;
   }
 }

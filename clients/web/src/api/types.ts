@@ -145,6 +145,8 @@ export interface FeedItem extends Video {
 
 export interface FeedPage extends Page<FeedItem> {
   session?: string;
+  /** Nothing more to show now; the cursor may bring more later. */
+  exhausted?: boolean;
 }
 
 export interface Limits {
@@ -243,6 +245,8 @@ export interface Review {
   same_content: (string | { video_id: string; verdict?: string; status?: string; at_ms?: number })[];
   source_url: string;
   appeal?: QueueItem['appeal'];
+  blocked?: boolean;
+  reports?: { at_ms: number; by: string; detail: string }[];
 }
 
 export interface ReasonOption {

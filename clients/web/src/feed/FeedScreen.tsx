@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { asProblem, house, session, type DemoProgress } from '../api';
 import { t } from '../messages';
 import { sleep } from '../shell/network';
+import { hasWatched } from '../shell/preferences';
 import { Button, LinkButton, Meter, ProblemState, State, problemText } from '../ui';
 import { DoneIcon, RetryIcon, SparklesIcon, UploadIcon, VideoIcon } from '../ui/icons';
 import { toast } from '../ui/toast';
@@ -42,12 +43,20 @@ export function FeedScreen({ active }: { active: boolean }) {
   if (empty && store.ended.value) {
     return (
       <div class="feed on-video feed-face">
-        <EmptyFeed onFilled={() => void store.restart()} />
+        {hasWatched.value ? <EndOfFeed /> : <EmptyFeed onFilled={() => void store.restart()} />}
       </div>
     );
   }
   if (empty) return <div class="feed on-video feed-face feed-skeleton" aria-busy="true" aria-label={t.app.loading} role="status" />;
   return <FeedList store={store} source="for_you" active={active} end={<EndOfFeed />} />;
+}
+
+export async function lookForNew(): Promise<void> {
+  try {
+    if (!(await forYou.renew())) toast(t.feed.nothingNew);
+  } catch (error) {
+    toast(problemText(error));
+  }
 }
 
 function EndOfFeed() {
@@ -61,14 +70,15 @@ function EndOfFeed() {
     try {
       const items = await watchedBefore();
       const fallback = [...store.items.value].reverse();
-      await store.restart(items.length ? items : fallback, true);
+      if (items.length || fallback.length) await store.restart(items.length ? items : fallback, true);
+      else toast(t.feed.nothingNew);
     } catch (error) {
       toast(problemText(error));
     }
   };
   return (
     <State icon={<DoneIcon />} title={t.feed.endTitle} text={t.feed.endText}>
-      <Button onClick={() => void store.restart()}>
+      <Button onClick={() => void lookForNew()}>
         <RetryIcon size={18} />
         {t.feed.lookForNew}
       </Button>

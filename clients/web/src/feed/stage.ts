@@ -6,7 +6,7 @@
 import { signal } from '@preact/signals';
 import type { FeedItem } from '../api';
 import { beforeHide } from '../events/queue';
-import { dataSaver, wantsSound } from '../shell/preferences';
+import { dataSaver, hasWatched, wantsSound } from '../shell/preferences';
 import { HlsPlayer, loadEngine } from './hls-player';
 import { NativePlayer } from './native-player';
 import type { PlayerKit } from './player';
@@ -192,6 +192,7 @@ export class Stage {
     clearTimeout(this.slow);
     this.frameAt = performance.now();
     this.view?.firstFrame(primed);
+    hasWatched.value = true;
     this.phase.value = 'playing';
     player.cap(this.capRung());
     if (!player.element.paused) this.view?.running(true);

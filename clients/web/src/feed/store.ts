@@ -17,6 +17,12 @@ interface Kept {
   user: string | undefined;
 }
 
+interface Batch {
+  items: FeedItem[];
+  next_cursor: string | null;
+  exhausted?: boolean;
+}
+
 export class FeedStore {
   readonly items: Signal<FeedItem[]> = signal([]);
   readonly index = signal(0);
@@ -28,7 +34,7 @@ export class FeedStore {
   private cursor: string | null = null;
   private turn = 0;
 
-  constructor(private readonly source: (cursor: string | null) => Promise<{ items: FeedItem[]; next_cursor: string | null }>) {}
+  constructor(private readonly source: (cursor: string | null) => Promise<Batch>) {}
 
   async more(): Promise<void> {
     if (this.loading.value || this.ended.value) return;
@@ -42,7 +48,7 @@ export class FeedStore {
       const fresh = page.items.filter((x) => !known.has(x.id));
       this.items.value = [...this.items.value, ...fresh];
       this.cursor = page.next_cursor;
-      this.ended.value = !page.next_cursor || (page.items.length > 0 && fresh.length === 0) || page.items.length === 0;
+      this.ended.value = !page.next_cursor || page.exhausted === true || fresh.length === 0;
     } catch (error) {
       if (mine !== this.turn) return;
       const problem = asProblem(error);
@@ -64,6 +70,17 @@ export class FeedStore {
     this.index.value = 0;
     this.generation.value += 1;
     if (!items.length) await this.more();
+  }
+
+  /** Looks for what is new; the list stays as it is when there is nothing. */
+  async renew(): Promise<boolean> {
+    const mine = ++this.turn;
+    this.loading.value = false;
+    const page = await this.source(null);
+    if (mine !== this.turn || !page.items.length) return false;
+    await this.restart(page.items, !page.next_cursor || page.exhausted === true);
+    this.cursor = page.next_cursor;
+    return true;
   }
 
   move(index: number): void {

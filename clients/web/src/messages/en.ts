@@ -85,6 +85,7 @@ export const en = {
     endText: 'New videos show up here as soon as they are live.',
     again: 'Watch again from the oldest',
     lookForNew: 'Look for new videos',
+    nothingNew: 'Nothing new yet.',
     loadFailed: 'The feed could not be loaded',
     cannotPlay: 'This video cannot play right now',
     cannotPlayText: 'It may have just been removed, or the connection dropped.',
@@ -410,6 +411,8 @@ export const en = {
     denied: 'For moderators',
     deniedText: 'This console opens for people with the moderator role. An operator can give it to you.',
     hash: 'Content hash',
+    blocked: 'These bytes are on the block list.',
+    reports: 'Reports by viewers',
     reasonWord: (reason: string) =>
       (({
         no_classifier: 'No classifier',

@@ -129,6 +129,24 @@ function Evidence({ review, item }: { review: Review; item: QueueItem | undefine
             <p>{typeof appeal === 'string' ? appeal : appeal.message}</p>
           </section>
         )}
+        {review.blocked && (
+          <p class="notice bad">
+            <BanIcon size={20} />
+            {t.moderation.blocked}
+          </p>
+        )}
+        {review.reports && review.reports.length > 0 && (
+          <section class="stack-s">
+            <h3>{t.moderation.reports}</h3>
+            <ul class="stack-s">
+              {review.reports.map((r) => (
+                <li class="small" key={`${r.at_ms}${r.by}`}>
+                  {r.detail} <span class="muted">· {format.ago(r.at_ms)}</span>
+                </li>
+              ))}
+            </ul>
+          </section>
+        )}
         {review.video.caption && <p class="case-caption">{review.video.caption}</p>}
         <Labels review={review} />
         <Unjudged review={review} />

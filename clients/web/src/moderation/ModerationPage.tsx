@@ -154,7 +154,7 @@ export const titleOf = (item: QueueItem): string => item.title || t.studio.untit
 export const ownerName = (owner: QueueItem['owner']): string => (typeof owner === 'string' ? owner : owner.display_name);
 
 export function scoreText(score: QueueItem['top_score']): string | null {
-  if (score === null || score === undefined) return null;
+  if (!score) return null;
   if (typeof score === 'number') return format.percent(score);
   return t.moderation.score(score.name, format.percent(score.confidence));
 }

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { session } from '../api';
 import { t } from '../messages';
 import type { Route } from '../router';
-import { forYou } from '../feed/store';
+import { lookForNew } from '../feed/FeedScreen';
 import { ActivityIcon, HomeIcon, PlusIcon, ShieldIcon, UserIcon } from '../ui/icons';
 
 interface TabProps {
@@ -33,7 +33,7 @@ export function Navigation({ route, dark }: { route: Route; dark: boolean }) {
   const isModerator = session.hasRole('moderator');
   const isOperator = session.hasRole('operator');
   // Pressed while the feed shows, the tab looks for new videos, as people expect.
-  const again = () => route.name === 'feed' && void forYou.restart();
+  const again = () => route.name === 'feed' && void lookForNew();
   return (
     <nav class={dark ? 'nav on-video over' : 'nav'} aria-label={t.app.navigation}>
       <a class="nav-brand" href="/" aria-label={t.app.name}>

@@ -24,6 +24,8 @@ function remembered<T extends boolean | string>(key: string, initial: T): Signal
 /** Whether videos play with sound. Browsers start muted; the first tap for sound is remembered. */
 export const wantsSound = remembered<boolean>('sound', false);
 export const dataSaver = remembered<boolean>('data-saver', false);
+/** Whether this browser ever showed a video: an empty feed then means "all seen". */
+export const hasWatched = remembered<boolean>('has-watched', false);
 export const showText = remembered<boolean>('show-text', true);
 
 export const reducedMotion = (): boolean => matchMedia('(prefers-reduced-motion: reduce)').matches;

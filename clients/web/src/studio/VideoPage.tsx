@@ -11,7 +11,7 @@ import { Button, Field, IconButton, LinkButton, Meter, ProblemState, Sheet, Wait
 import { AlertIcon, BackIcon, CheckIcon, DoneIcon, EditIcon, LinkIcon, PlayIcon, RetryIcon, TrashIcon } from '../ui/icons';
 import { toast } from '../ui/toast';
 import { Details, type Words } from '../upload/Details';
-import { hashtagsOf } from '../upload/check';
+import { hashtagsOf, titleOf } from '../upload/check';
 import { nameOf } from './Grid';
 import { seconds } from './StudioPage';
 import { inFlight, isLive, statusText, stepsDone } from './status';
@@ -215,7 +215,7 @@ function Edit({ video, onDone }: { video: Video; onDone: (next?: Video) => void 
   const save = async () => {
     setBusy(true);
     try {
-      const next = await videos.change(video.id, { caption: words.caption.trim(), hashtags: hashtagsOf(words.caption), visibility: words.visibility });
+      const next = await videos.change(video.id, { title: titleOf(words.caption), caption: words.caption.trim(), hashtags: hashtagsOf(words.caption), visibility: words.visibility });
       toast(t.studio.savedChanges);
       onDone(next);
     } catch (error) {

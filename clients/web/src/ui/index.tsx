@@ -92,6 +92,7 @@ export function State({ icon, title, text, note, children, live, top }: StatePro
 export function problemText(error: unknown): string {
   const problem = asProblem(error);
   if (problem.offline) return t.problem.offline;
+  if (problem.slug === 'quota-exceeded' || problem.slug === 'insufficient-storage') return problem.detail || t.problem.generic;
   if (problem.status === 429 || problem.status === 503) return t.problem.busy;
   if (problem.status >= 500 || problem.status === 0) return t.problem.generic;
   if (problem.slug === 'gone') return t.problem.gone;

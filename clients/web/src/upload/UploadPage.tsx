@@ -7,7 +7,7 @@ import { navigate, goBack } from '../router';
 import { Button, IconButton } from '../ui';
 import { AlertIcon, BackIcon, FolderIcon, UploadIcon, VideoIcon } from '../ui/icons';
 import { toast } from '../ui/toast';
-import { USUAL_LIMITS, hashtagsOf, refusal, transformOf, type Cut } from './check';
+import { USUAL_LIMITS, hashtagsOf, refusal, titleOf, transformOf, type Cut } from './check';
 import { Details, type Words } from './Details';
 import { dropFile, keepFile, keptFile } from './files';
 import { Recorder } from './Recorder';
@@ -88,6 +88,7 @@ export default function UploadPage() {
       filename: file.name,
       size_bytes: file.size,
       content_type: file.type || undefined,
+      title: titleOf(words.caption),
       caption: words.caption.trim(),
       hashtags: hashtagsOf(words.caption),
       visibility: words.visibility,

@@ -21,11 +21,21 @@ export function refusal(file: { name: string; size: number; type: string }, limi
   return null;
 }
 
+/** The server takes 100; lists show fewer. */
+const TITLE_MAX = 80;
+
 const TAG = /#([\p{L}\p{N}_]{1,64})/gu;
 
 /** Hashtags of a caption, lowercase, each once, in order. */
 export function hashtagsOf(caption: string): string[] {
   return [...new Set([...caption.matchAll(TAG)].map((m) => (m[1] ?? '').toLowerCase()))];
+}
+
+/** The title shown in lists: the first line of the caption, without its hashtags. */
+export function titleOf(caption: string): string {
+  const line = caption.split('\n')[0] ?? '';
+  const words = line.replace(TAG, '').replace(/\s+/g, ' ').trim();
+  return words.length > TITLE_MAX ? `${words.slice(0, TITLE_MAX - 1).trimEnd()}…` : words;
 }
 
 export interface Cut {
