@@ -7,6 +7,9 @@ use crate::settle::status_of;
 use catalog::{Advance, Facts, VideoStoreError};
 use vocab::{Millis, Status, UserId, Verdict, VideoId};
 
+/// A point at which a test may kill the process: the record says it, the catalog does not yet.
+pub const DECIDED: &str = "moderation.decided";
+
 /// A moderator's decision.
 #[derive(Debug, Clone)]
 pub struct Ask {
@@ -35,6 +38,7 @@ impl Reviews {
         }
         record.decide(decision);
         let record = desk.store.save(record).await?;
+        stdx::crash::reached(DECIDED);
         self.follow_up(&record, action::DECIDE).await?;
         Ok(record)
     }

@@ -13,6 +13,10 @@ use stdx::{Clock, Fault};
 use vocab::{FailureReason, Status, Verdict, VideoId};
 use work::{JobStoreError, Jobs, NewJob};
 
+/// Points at which a test may kill the process.
+pub const APPROVED: &str = "moderation.approved";
+pub const HANDED_ON: &str = "moderation.handed_on";
+
 #[derive(Debug, thiserror::Error)]
 pub enum SettleError {
     #[error(transparent)]
@@ -59,7 +63,9 @@ impl Desk {
             None => video,
         };
         if to == Status::Approved && video.status == Status::Approved {
+            stdx::crash::reached(APPROVED);
             self.hand_on(&video, decision).await?;
+            stdx::crash::reached(HANDED_ON);
         }
         Ok(video)
     }

@@ -19,6 +19,7 @@ use vocab::{FailureReason, MediaKey, Status, Verdict, VideoId};
 /// Points at which a test may kill the process.
 pub const STARTED: &str = "transcode.started";
 pub const ENCODED: &str = "transcode.encoded";
+pub const OBJECT_STORED: &str = "transcode.object_stored";
 pub const RENDITIONS_STORED: &str = "transcode.renditions_stored";
 pub const PACKAGE_STORED: &str = "transcode.package_stored";
 pub const VERIFYING: &str = "transcode.verifying";
