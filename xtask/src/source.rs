@@ -55,14 +55,13 @@ fn function_name(line: &str) -> Option<String> {
     let trimmed = line.trim_start();
     let at = trimmed.find("fn ")?;
     let before = &trimmed[..at];
-    let modifiers_only = before
-        .split_whitespace()
-        .all(|w| matches!(w, "pub" | "async" | "const" | "unsafe" | "extern" | "\"C\"") || w.starts_with("pub("));
+    let modifiers_only = before.split_whitespace().all(|w| {
+        matches!(w, "pub" | "async" | "const" | "unsafe" | "extern" | "\"C\"") || w.starts_with("pub(")
+    });
     if !modifiers_only {
         return None;
     }
-    let name: String =
-        trimmed[at + 3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let name: String = trimmed[at + 3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     (!name.is_empty()).then_some(name)
 }
 

@@ -34,22 +34,15 @@ fn may_point(from: (&str, &str), to: (&str, &str)) -> bool {
 #[test]
 fn every_crate_declares_its_layer() {
     for package in xtask::metadata().packages {
-        assert!(
-            xtask::layer(&package).is_some(),
-            "{} has no [package.metadata.house] layer",
-            package.name
-        );
+        assert!(xtask::layer(&package).is_some(), "{} has no [package.metadata.house] layer", package.name);
     }
 }
 
 #[test]
 fn every_arrow_points_the_right_way() {
     let metadata = xtask::metadata();
-    let layers: BTreeMap<String, String> = metadata
-        .packages
-        .iter()
-        .filter_map(|p| Some((p.name.to_string(), xtask::layer(p)?)))
-        .collect();
+    let layers: BTreeMap<String, String> =
+        metadata.packages.iter().filter_map(|p| Some((p.name.to_string(), xtask::layer(p)?))).collect();
     let mut wrong = Vec::new();
     for package in &metadata.packages {
         let from = package.name.to_string();

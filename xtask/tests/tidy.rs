@@ -31,7 +31,8 @@ fn findings() -> BTreeSet<String> {
         if name.ends_with("src/lib.rs") && lines.len() > LIB_LINES && !name.contains("testkit") {
             found.insert(format!("{name}: lib.rs over {LIB_LINES} lines"));
         }
-        let production = !name.contains("/tests/") && !name.contains("conformance") && !name.contains("/benches/");
+        let production =
+            !name.contains("/tests/") && !name.contains("conformance") && !name.contains("/benches/");
         for (function, _, length) in functions(&lines) {
             if length > FUNCTION_LINES && production {
                 found.insert(format!("{name}: fn {function} over {FUNCTION_LINES} lines"));

@@ -36,7 +36,10 @@ impl Report {
         let baseline = f.baseline.map_or(String::new(), |b| format!(" baseline={b:.3} ratio={judged:.3}"));
         let sign = if f.better == Better::Lower { "<=" } else { ">=" };
         let word = if good { "PASS" } else { "FAIL" };
-        println!("RESULT {} value={:.3} unit={}{baseline} target={sign}{} {word}", f.name, f.value, f.unit, f.target);
+        println!(
+            "RESULT {} value={:.3} unit={}{baseline} target={sign}{} {word}",
+            f.name, f.value, f.unit, f.target
+        );
         if good { self.passed += 1 } else { self.failed += 1 }
     }
 

@@ -52,10 +52,6 @@ impl Server {
         Client::of_data_dir(self.data.path()).await
     }
 
-    pub fn data_dir(&self) -> &Path {
-        self.data.path()
-    }
-
     /// Resident memory in MiB.
     pub fn rss_mib(&self) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

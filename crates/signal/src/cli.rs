@@ -8,7 +8,9 @@ use std::path::PathBuf;
 /// Try first: `signal up` starts everything · `signal demo` fills it · `signal doctor` checks this machine.
 #[derive(Debug, Parser)]
 #[command(name = "signal", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 the server refused · 4 no server there")]
+#[command(
+    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 the server refused · 4 no server there"
+)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -153,9 +155,13 @@ pub enum Review {
 #[derive(Debug, Subcommand)]
 pub enum Dlq {
     List,
-    Show { id: String },
+    Show {
+        id: String,
+    },
     /// Give a dead job a fresh set of attempts.
-    Replay { id: String },
+    Replay {
+        id: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -153,7 +153,10 @@ impl Client {
         if !answer.status().is_success() {
             let status = answer.status();
             let text = answer.text().await.unwrap_or_default();
-            anyhow::bail!("the object store refused a part ({status}): {}", text.chars().take(300).collect::<String>());
+            anyhow::bail!(
+                "the object store refused a part ({status}): {}",
+                text.chars().take(300).collect::<String>()
+            );
         }
         let etag = answer.headers().get("etag").and_then(|v| v.to_str().ok()).unwrap_or_default();
         Ok(etag.to_owned())

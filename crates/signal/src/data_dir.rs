@@ -21,7 +21,10 @@ pub fn default_path(configured: &Path) -> PathBuf {
     if !configured.as_os_str().is_empty() {
         return configured.to_owned();
     }
-    #[expect(clippy::disallowed_methods, reason = "the platform says where data lives through the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the platform says where data lives through the environment"
+    )]
     let (xdg, home) = (std::env::var("XDG_DATA_HOME"), std::env::var("HOME"));
     match (xdg, home) {
         (Ok(xdg), _) if !xdg.is_empty() => PathBuf::from(xdg).join("signal-video"),

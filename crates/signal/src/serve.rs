@@ -7,7 +7,6 @@ use crate::data_dir::DataDir;
 use crate::wiring::{House, checks, demo_port, identity, machine, web, worker};
 use anyhow::{Context, bail};
 use api::{ApiConfig, ApiState, Check, Deps, Health};
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::{Format, LogSettings};
@@ -126,7 +125,8 @@ fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Res
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new()
         .install_recorder()
         .context("cannot set up the metrics")?;
-    let mut policy = api::policy::ApiPolicy { in_flight_max: config.server.max_concurrent_requests, ..Default::default() };
+    let mut policy =
+        api::policy::ApiPolicy { in_flight_max: config.server.max_concurrent_requests, ..Default::default() };
     if !config.server.rate_limits {
         policy.rates = api::limits::RateLimits::boundless();
     }
@@ -148,7 +148,8 @@ fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Res
             allowed_origins: config.server.allowed_origins.clone(),
             trust_forwarded_for: false,
             demo_enabled: config.demo.enabled,
-            moderation_mode: if config.moderation.classifier == "none:" { "people" } else { "classifier" }.into(),
+            moderation_mode: if config.moderation.classifier == "none:" { "people" } else { "classifier" }
+                .into(),
             version: env!("CARGO_PKG_VERSION").into(),
             policy,
         },
@@ -202,11 +203,9 @@ async fn fold(house: Arc<House>, stop: Stop) -> anyhow::Result<()> {
     }
 }
 
-fn stopped(mut stop: Stop) -> impl Future<Output = ()> + Send + 'static {
-    async move {
-        // An error means that the sender is gone, which is a stop as well.
-        let _ = stop.wait_for(|s| *s).await;
-    }
+async fn stopped(mut stop: Stop) {
+    // An error means that the sender is gone, which is a stop as well.
+    let _ = stop.wait_for(|s| *s).await;
 }
 
 async fn terminated() -> &'static str {
@@ -241,7 +240,9 @@ fn greet(ctx: &Ctx, config: &Config, data: &DataDir, link: Option<&str>) {
     if config.moderation.classifier == "none:" {
         println!("  Moderation    no model is configured: a person approves every video at {url}/moderation");
     } else if config.moderation.unjudged == "allow" {
-        println!("  Moderation    the model judges what it knows; what nobody judges is allowed (moderation.unjudged)");
+        println!(
+            "  Moderation    the model judges what it knows; what nobody judges is allowed (moderation.unjudged)"
+        );
     }
     println!("  Stop          Ctrl+C");
     println!();

@@ -144,8 +144,8 @@ timed_id!(JobId);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::string::ToString;
     use proptest::prelude::*;
+    use std::string::ToString;
 
     #[test]
     fn an_id_is_thirteen_characters_and_carries_its_birth() {

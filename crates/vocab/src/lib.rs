@@ -14,7 +14,9 @@ pub mod unit;
 pub mod verdict;
 pub mod view;
 
-pub use id::{DeviceId, IdParseError, ImpressionId, JobId, PackageId, RenditionId, UploadId, UserId, VideoId};
+pub use id::{
+    DeviceId, IdParseError, ImpressionId, JobId, PackageId, RenditionId, UploadId, UserId, VideoId,
+};
 pub use ladder::{Rung, RungName};
 pub use media_key::{CacheClass, MediaKey, MediaKeyError};
 pub use status::{FailureReason, Status, Visibility};

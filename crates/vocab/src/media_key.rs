@@ -276,8 +276,8 @@ fn segment_number(file: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::vec;
     use proptest::prelude::*;
+    use std::vec;
 
     fn public_keys() -> Vec<MediaKey> {
         let (video, package, rendition) = (VideoId(77), PackageId(1 << 90), RenditionId(3));

@@ -4,9 +4,9 @@ use crate::report::{Better, Figure, Report};
 use crate::server::Server;
 use hdrhistogram::Histogram;
 use signal::client::Client;
-use stdx::OsEntropy;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use stdx::OsEntropy;
 
 const RATE: u64 = 300;
 const SECONDS: u64 = 10;
@@ -20,7 +20,9 @@ pub async fn run(server: &Server, report: &mut Report) -> anyhow::Result<()> {
         .await?;
     let mut viewers = Vec::new();
     for n in 0..VIEWERS {
-        viewers.push(Arc::new(Client::guest(&server.url, &format!("000000000000000000000002{n:02}"), "bench").await?));
+        viewers.push(Arc::new(
+            Client::guest(&server.url, &format!("000000000000000000000002{n:02}"), "bench").await?,
+        ));
     }
     let histogram = Arc::new(Mutex::new(Histogram::<u64>::new(3)?));
     let failures = Arc::new(Mutex::new(Vec::new()));
@@ -46,10 +48,21 @@ pub async fn run(server: &Server, report: &mut Report) -> anyhow::Result<()> {
         one.await?;
     }
     let failures = failures.lock().expect("not poisoned");
-    anyhow::ensure!(failures.is_empty(), "{} feed requests failed, the first: {}", failures.len(), failures[0]);
+    anyhow::ensure!(
+        failures.is_empty(),
+        "{} feed requests failed, the first: {}",
+        failures.len(),
+        failures[0]
+    );
     let histogram = histogram.lock().expect("not poisoned");
     let ms = |q: f64| histogram.value_at_quantile(q) as f64 / 1000.0;
-    println!("feed pages: {} at {RATE}/s, p50 {:.2} ms, p90 {:.2} ms, max {:.2} ms", histogram.len(), ms(0.5), ms(0.9), ms(1.0));
+    println!(
+        "feed pages: {} at {RATE}/s, p50 {:.2} ms, p90 {:.2} ms, max {:.2} ms",
+        histogram.len(),
+        ms(0.5),
+        ms(0.9),
+        ms(1.0)
+    );
     report.add(&Figure {
         name: "feed_page_p99_at_300_rps",
         value: ms(0.99),

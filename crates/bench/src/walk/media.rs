@@ -92,23 +92,81 @@ fn naive_cpu(clip: &Path, dir: &Path) -> anyhow::Result<f64> {
     let before = children_cpu_s()?;
     let x264 = "subme=7:trellis=1:aq-mode=2:vbv-init=0.5";
     for (short, cap) in [("240", 400), ("360", 700), ("540", 1100), ("720", 2000)] {
-        let (scale, cap_k, buf) = (format!("fps=30,scale={short}:-2"), format!("{cap}k"), format!("{}k", 2 * cap));
-        naive(clip, &[
-            "-map", "0:v", "-vf", &scale, "-c:v", "libx264", "-preset", "veryfast", "-x264-params", x264, "-profile:v",
-            "high", "-crf", "24", "-maxrate", &cap_k, "-bufsize", &buf, "-g", "60", "-keyint_min", "60", "-sc_threshold",
-            "0", "-pix_fmt", "yuv420p", "-movflags", "+cmaf", "-f", "mp4",
-        ], &dir.join(format!("{short}.mp4")))?;
+        let (scale, cap_k, buf) =
+            (format!("fps=30,scale={short}:-2"), format!("{cap}k"), format!("{}k", 2 * cap));
+        naive(
+            clip,
+            &[
+                "-map",
+                "0:v",
+                "-vf",
+                &scale,
+                "-c:v",
+                "libx264",
+                "-preset",
+                "veryfast",
+                "-x264-params",
+                x264,
+                "-profile:v",
+                "high",
+                "-crf",
+                "24",
+                "-maxrate",
+                &cap_k,
+                "-bufsize",
+                &buf,
+                "-g",
+                "60",
+                "-keyint_min",
+                "60",
+                "-sc_threshold",
+                "0",
+                "-pix_fmt",
+                "yuv420p",
+                "-movflags",
+                "+cmaf",
+                "-f",
+                "mp4",
+            ],
+            &dir.join(format!("{short}.mp4")),
+        )?;
     }
-    naive(clip, &["-map", "0:a", "-af", "loudnorm=I=-16:TP=-1.5:LRA=11,aresample=48000", "-c:a", "aac", "-b:a", "96k"], &dir.join("a.m4a"))?;
+    naive(
+        clip,
+        &[
+            "-map",
+            "0:a",
+            "-af",
+            "loudnorm=I=-16:TP=-1.5:LRA=11,aresample=48000",
+            "-c:a",
+            "aac",
+            "-b:a",
+            "96k",
+        ],
+        &dir.join("a.m4a"),
+    )?;
     naive(clip, &["-map", "0:a", "-af", "loudnorm=print_format=json", "-f", "null"], Path::new("-"))?;
-    naive(clip, &["-map", "0:v", "-vf", "thumbnail,scale=720:-2", "-frames:v", "1"], &dir.join("poster.jpg"))?;
-    naive(clip, &["-map", "0:v", "-vf", "fps=1,scale=90:160,tile=10x10", "-frames:v", "1"], &dir.join("sprite.jpg"))?;
+    naive(
+        clip,
+        &["-map", "0:v", "-vf", "thumbnail,scale=720:-2", "-frames:v", "1"],
+        &dir.join("poster.jpg"),
+    )?;
+    naive(
+        clip,
+        &["-map", "0:v", "-vf", "fps=1,scale=90:160,tile=10x10", "-frames:v", "1"],
+        &dir.join("sprite.jpg"),
+    )?;
     naive(clip, &["-map", "0:v", "-vf", "fps=1,scale=720:-2", "-q:v", "3"], &dir.join("f_%03d.jpg"))?;
     Ok(children_cpu_s()? - before)
 }
 
 fn naive(clip: &Path, args: &[&str], out: &Path) -> anyhow::Result<()> {
-    let status = Command::new("ffmpeg").args(["-nostdin", "-v", "error", "-y", "-i"]).arg(clip).args(args).arg(out).status()?;
+    let status = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-y", "-i"])
+        .arg(clip)
+        .args(args)
+        .arg(out)
+        .status()?;
     ensure!(status.success(), "a baseline process failed: {args:?}");
     Ok(())
 }

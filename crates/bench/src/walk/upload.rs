@@ -17,7 +17,8 @@ pub async fn run(server: &Server, report: &mut Report) -> anyhow::Result<()> {
     let (mut parts, mut plain) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         plain.push(plain_put(&bytes).await?);
-        let client = Client::guest(&server.url, &format!("0000000000000000000000010{round}"), "bench").await?;
+        let client =
+            Client::guest(&server.url, &format!("0000000000000000000000010{round}"), "bench").await?;
         parts.push(by_parts(&client, &bytes).await?);
     }
     let rate = |seconds: &mut Vec<f64>| {
@@ -43,7 +44,8 @@ fn noise(n: usize) -> Vec<u8> {
 
 async fn by_parts(client: &Client, bytes: &Bytes) -> anyhow::Result<f64> {
     let started = Instant::now();
-    let upload = client.post("/v1/uploads", &json!({ "filename": "bench.mp4", "size_bytes": bytes.len() })).await?;
+    let upload =
+        client.post("/v1/uploads", &json!({ "filename": "bench.mp4", "size_bytes": bytes.len() })).await?;
     let id = text_of(&upload, "upload_id")?;
     let part_size = usize::try_from(upload["part_size_bytes"].as_u64().context("part size")?)?;
     let numbers: Vec<usize> = (1..=bytes.len().div_ceil(part_size)).collect();

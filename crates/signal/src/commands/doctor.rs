@@ -116,7 +116,10 @@ fn port(name: &'static str, host: &str, port: u16, flag: &str) -> Check {
         name,
         ok: free,
         said: if free { format!("{port} is free") } else { format!("{port} is taken") },
-        todo: format!("stop what uses it (perhaps a running signal up), or use {flag} {}", port.wrapping_add(10)),
+        todo: format!(
+            "stop what uses it (perhaps a running signal up), or use {flag} {}",
+            port.wrapping_add(10)
+        ),
     }
 }
 

@@ -81,7 +81,12 @@ fn show(detail: &Value) {
         println!("nobody judged: {}", unjudged.join(", "));
     }
     for d in detail["decisions"].as_array().into_iter().flatten() {
-        println!("decision    {} by {}: {}", table::cell(d, "/verdict"), table::cell(d, "/by"), table::cell(d, "/reason"));
+        println!(
+            "decision    {} by {}: {}",
+            table::cell(d, "/verdict"),
+            table::cell(d, "/by"),
+            table::cell(d, "/reason")
+        );
     }
 }
 

@@ -5,8 +5,8 @@ use crate::cli::UploadArgs;
 use crate::client::{Client, text_of};
 use anyhow::Context;
 use bytes::Bytes;
-use indicatif::ProgressStyle;
 pub use indicatif::ProgressBar as Bar;
+use indicatif::ProgressStyle;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io::{IsTerminal, Read, Seek, SeekFrom};
@@ -127,7 +127,9 @@ async fn send_part(client: &Client, id: &str, number: u64, bytes: Bytes) -> anyh
         };
         match attempt.await {
             Ok(_) => return Ok(()),
-            Err(e) if tries >= PART_TRIES => return Err(e.context(format!("part {number} failed {tries} times"))),
+            Err(e) if tries >= PART_TRIES => {
+                return Err(e.context(format!("part {number} failed {tries} times")));
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(250 << tries)).await,
         }
     }
@@ -174,7 +176,9 @@ async fn follow(ctx: &Ctx, client: &Client, id: &str, name: &str, bar: &Bar) -> 
                 let why = video["failure"]["message"].as_str().or(video["verdict"]["reason"].as_str());
                 anyhow::bail!("{}", why.unwrap_or("it was not published"));
             }
-            _ if started.elapsed() > PUBLISH_WAIT => anyhow::bail!("not live after {PUBLISH_WAIT:?}; see signal videos {id}"),
+            _ if started.elapsed() > PUBLISH_WAIT => {
+                anyhow::bail!("not live after {PUBLISH_WAIT:?}; see signal videos {id}")
+            }
             _ => tokio::time::sleep(POLL).await,
         }
     }

@@ -22,9 +22,9 @@ pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
     if let Some(path) = &chosen {
         figment = figment.merge(Toml::file(path));
     }
-    figment = figment.merge(
-        Env::prefixed("SIGNAL_").filter(|k| !NOT_SETTINGS.contains(&k.as_str())).split("__"),
-    );
+    // Names come as the environment spells them: this `==` ignores their case.
+    let is_setting = |k: &figment::value::UncasedStr| !NOT_SETTINGS.iter().any(|name| k == *name);
+    figment = figment.merge(Env::prefixed("SIGNAL_").filter(is_setting).split("__"));
     refuse_unknown(&figment)?;
     let config: Config = figment.extract().map_err(|e| anyhow::anyhow!("bad configuration: {e}"))?;
     check(&config)?;
@@ -79,7 +79,10 @@ fn check(config: &Config) -> anyhow::Result<()> {
         ("moderation.classifier", &config.moderation.classifier, &["none", "onnx"][..]),
     ] {
         let scheme = url.split(':').next().unwrap_or_default();
-        if matches!(scheme, "s3" | "dynamodb" | "valkey" | "kinesis" | "mediaconvert" | "rekognition" | "oidc") {
+        if matches!(
+            scheme,
+            "s3" | "dynamodb" | "valkey" | "kinesis" | "mediaconvert" | "rekognition" | "oidc"
+        ) {
             bail!("{name} = \"{url}\": this build has no {scheme} engine yet; it has {}", schemes.join(", "));
         }
         if !schemes.contains(&scheme) {

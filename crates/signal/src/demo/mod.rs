@@ -70,7 +70,11 @@ impl Demo<'_> {
             (self.tell)(progress);
             tokio::time::sleep(POLL).await;
         }
-        anyhow::ensure!(waiting.is_empty(), "{} demo videos are not live yet; see the operations page", waiting.len());
+        anyhow::ensure!(
+            waiting.is_empty(),
+            "{} demo videos are not live yet; see the operations page",
+            waiting.len()
+        );
         for n in 0..viewers {
             let viewer = self.person(&format!("Viewer {}", n + 1)).await?;
             progress.watched += viewers::watch(&viewer, self.entropy).await?;
@@ -97,7 +101,9 @@ impl Demo<'_> {
                         self.moderator.post(&format!("/v1/moderation/videos/{id}/decision"), &body).await?;
                         break;
                     }
-                    "uploaded" | "judging" if started.elapsed() < JUDGE_WAIT => tokio::time::sleep(POLL).await,
+                    "uploaded" | "judging" if started.elapsed() < JUDGE_WAIT => {
+                        tokio::time::sleep(POLL).await
+                    }
                     _ => break,
                 }
             }
@@ -113,7 +119,9 @@ impl Demo<'_> {
             let video = self.moderator.get(&format!("/v1/videos/{id}")).await?;
             match video["status"].as_str().unwrap_or_default() {
                 "published" => live += 1,
-                "failed" | "rejected" => anyhow::bail!("demo video {id} was not published: {}", video["failure"]["message"]),
+                "failed" | "rejected" => {
+                    anyhow::bail!("demo video {id} was not published: {}", video["failure"]["message"])
+                }
                 _ => left.push(id),
             }
         }

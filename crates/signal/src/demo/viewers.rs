@@ -33,7 +33,9 @@ pub async fn watch(viewer: &Client, entropy: &dyn Entropy) -> anyhow::Result<u32
             let look = Look::draw(item, entropy);
             events.extend(look.events(item, now, &mut seq));
             if look.likes {
-                viewer.put(&format!("/v1/videos/{}/like", item["id"].as_str().unwrap_or_default()), &json!({})).await?;
+                viewer
+                    .put(&format!("/v1/videos/{}/like", item["id"].as_str().unwrap_or_default()), &json!({}))
+                    .await?;
             }
             seen += 1;
         }
@@ -59,7 +61,8 @@ impl Look {
     fn draw(item: &Value, entropy: &dyn Entropy) -> Self {
         let duration_ms = item["duration_ms"].as_i64().unwrap_or(8_000).max(1);
         // The mean of two draws: few leave at once, few stay to the end.
-        let percent = (entropy.u64() % (2 * ATTENTION_PERCENT) + entropy.u64() % (2 * ATTENTION_PERCENT)) / 2 + 5;
+        let percent =
+            (entropy.u64() % (2 * ATTENTION_PERCENT) + entropy.u64() % (2 * ATTENTION_PERCENT)) / 2 + 5;
         let watched_ms = duration_ms * percent.min(100) as i64 / 100;
         Self { duration_ms, watched_ms, likes: percent > 60 && entropy.u64().is_multiple_of(3) }
     }

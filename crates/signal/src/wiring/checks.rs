@@ -32,7 +32,8 @@ impl Check for DiskCheck {
         "disk"
     }
     async fn check(&self) -> Result<(), String> {
-        let free = crate::disk::space(&self.dir).map_err(|e| format!("the disk cannot be asked: {e}"))?.free_bytes;
+        let free =
+            crate::disk::space(&self.dir).map_err(|e| format!("the disk cannot be asked: {e}"))?.free_bytes;
         if free < self.reserve_bytes {
             return Err(format!("only {} MiB are free: uploads are refused until there is more", free >> 20));
         }

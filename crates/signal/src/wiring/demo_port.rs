@@ -56,7 +56,8 @@ impl DemoPort for InProcessDemo {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if !state.running {
                 *state = State { running: true, message: "Starting.".into(), ..State::default() };
-                let (dir, entropy, told) = (self.data_dir.clone(), Arc::clone(&self.entropy), Arc::clone(&self.state));
+                let (dir, entropy, told) =
+                    (self.data_dir.clone(), Arc::clone(&self.entropy), Arc::clone(&self.state));
                 tokio::spawn(run(dir, entropy, told, order));
             }
         }

@@ -99,7 +99,8 @@ impl House {
         let videos: Arc<dyn VideoStore> =
             Arc::new(Announcing::new(EmbeddedVideoStore::new(stores.db.clone()), Arc::clone(&listener)));
         let wake = Wake::default();
-        let jobs: Arc<dyn JobStore> = Arc::new(Waking::new(EmbeddedJobStore::new(stores.db.clone()), wake.clone()));
+        let jobs: Arc<dyn JobStore> =
+            Arc::new(Waking::new(EmbeddedJobStore::new(stores.db.clone()), wake.clone()));
         let submit = Jobs::new(Arc::clone(&jobs), Arc::clone(&clock), Arc::clone(&entropy));
         let base = Base { clock, entropy, videos, jobs, submit, wake, listener };
         let pipeline = Pipeline::build(config, data, &base, &stores, media)?;
@@ -123,17 +124,10 @@ impl House {
             Arc::clone(&origin) as Arc<dyn StatusListener>,
         ]));
         show.feed.warm().await?;
-        Ok(Self::assemble(base, stores, pipeline, show, identity, (origin, hub)))
+        Ok(Self::assemble(base, stores, pipeline, show, Doors { identity, origin, hub }))
     }
 
-    fn assemble(
-        base: Base,
-        stores: Stores,
-        pipeline: Pipeline,
-        show: Show,
-        identity: Identity,
-        (origin, hub): (Arc<delivery::Origin>, Arc<Hub>),
-    ) -> Self {
+    fn assemble(base: Base, stores: Stores, pipeline: Pipeline, show: Show, doors: Doors) -> Self {
         Self {
             clock: base.clock,
             entropy: base.entropy,
@@ -148,8 +142,8 @@ impl House {
             moderator: pipeline.moderator,
             reviews: pipeline.reviews,
             transcoder: pipeline.transcoder,
-            origin,
-            hub,
+            origin: doors.origin,
+            hub: doors.hub,
             ingest: show.ingest,
             engagement: Arc::clone(&stores.engagement),
             engagement_policy: show.engagement_policy,
@@ -157,7 +151,7 @@ impl House {
             fold: show.fold,
             feed: show.feed,
             indicators: show.indicators,
-            identity,
+            identity: doors.identity,
             stores,
             catalog_policy: pipeline.catalog_policy,
             cursor_key: show.cursor_key,
@@ -183,6 +177,13 @@ struct Base {
     listener: Arc<dyn StatusListener>,
 }
 
+/// What people come in by.
+struct Doors {
+    identity: Identity,
+    origin: Arc<delivery::Origin>,
+    hub: Arc<Hub>,
+}
+
 /// From upload to published.
 struct Pipeline {
     catalog_policy: CatalogPolicy,
@@ -194,9 +195,17 @@ struct Pipeline {
 }
 
 impl Pipeline {
-    fn build(config: &Config, data: &DataDir, base: &Base, stores: &Stores, media: Media) -> anyhow::Result<Self> {
-        let catalog_policy =
-            CatalogPolicy { sweep_standing: Millis::from_secs(config.work.sweep_after_s), ..CatalogPolicy::default() };
+    fn build(
+        config: &Config,
+        data: &DataDir,
+        base: &Base,
+        stores: &Stores,
+        media: Media,
+    ) -> anyhow::Result<Self> {
+        let catalog_policy = CatalogPolicy {
+            sweep_standing: Millis::from_secs(config.work.sweep_after_s),
+            ..CatalogPolicy::default()
+        };
         let owners = Owners::new(
             OwnersDeps {
                 videos: Arc::clone(&base.videos),
@@ -274,9 +283,8 @@ struct Show {
 
 impl Show {
     fn build(data: &DataDir, base: &Base, stores: &Stores) -> anyhow::Result<Self> {
-        let hex = data.secret("cursor-key", || {
-            format!("{:032x}{:032x}", base.entropy.u128(), base.entropy.u128())
-        })?;
+        let hex = data
+            .secret("cursor-key", || format!("{:032x}{:032x}", base.entropy.u128(), base.entropy.u128()))?;
         let cursor_key = key_of(&hex)?;
         let engagement_policy = EngagementPolicy::default();
         let indicators = Arc::new(Indicators::default());
@@ -309,7 +317,10 @@ impl Show {
         let fold = Fold::new(engagement::fold::Deps {
             log: Arc::clone(&stores.events),
             store: Arc::clone(&stores.engagement),
-            watchers: vec![Arc::clone(&feed) as Arc<dyn engagement::fold::Watcher>],
+            watchers: vec![
+                Arc::new(engagement::History::new(Arc::clone(&stores.library))),
+                Arc::clone(&feed) as Arc<dyn engagement::fold::Watcher>,
+            ],
             clock: Arc::clone(&base.clock),
             policy: engagement_policy.clone(),
         });

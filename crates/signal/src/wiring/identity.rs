@@ -5,8 +5,8 @@ use crate::client::{SavedSession, session_file};
 use crate::config::Config;
 use crate::data_dir::{DataDir, write_private};
 use ::identity::{
-    ArgonHasher, GuestMerge, IdentityPolicy, Issuer, IssuerDeps, KeySource, Origin, ProfileEdit, RevokedSessions, Role,
-    UserFilter, Verifier, VerifierPolicy,
+    ArgonHasher, GuestMerge, IdentityPolicy, Issuer, IssuerDeps, KeySource, Origin, ProfileEdit,
+    RevokedSessions, Role, UserFilter, Verifier, VerifierPolicy,
 };
 use anyhow::Context;
 use async_trait::async_trait;
@@ -49,7 +49,7 @@ pub async fn build(
         accounts: Arc::clone(&stores.accounts),
         sessions: Arc::clone(&stores.sessions),
         keys: Arc::clone(&stores.keys),
-        hasher: Arc::new(ArgonHasher::new(policy.hash.clone())?),
+        hasher: Arc::new(ArgonHasher::new(policy.hash)?),
         merges: Arc::new(merges),
         revoked: Arc::clone(&revoked),
         clock: Arc::clone(clock),
@@ -74,7 +74,8 @@ pub async fn leave_session(
     entropy: &dyn Entropy,
 ) -> anyhow::Result<UserId> {
     let file = session_file(data.path());
-    let saved = std::fs::read_to_string(&file).ok().and_then(|t| serde_json::from_str::<SavedSession>(&t).ok());
+    let saved =
+        std::fs::read_to_string(&file).ok().and_then(|t| serde_json::from_str::<SavedSession>(&t).ok());
     let device = data.secret("cli-device", || DeviceId(entropy.u128()).to_string())?;
     let device: DeviceId = device.parse().context("the command line's device id is damaged")?;
     let renewed = match saved {

@@ -42,7 +42,8 @@ pub async fn open(
         .with_context(|| format!("cannot open the records in {}", data.path().display()))?;
     let jobs = EmbeddedJobStore::new(db.clone());
     // The directory's lock says that no other process works: whatever was claimed is an orphan.
-    let orphans = work::dlq::take_back_orphans(&jobs, clock.now()).await.context("cannot take back orphaned jobs")?;
+    let orphans =
+        work::dlq::take_back_orphans(&jobs, clock.now()).await.context("cannot take back orphaned jobs")?;
     if orphans > 0 {
         tracing::info!(orphans, "jobs of a killed process run again");
     }
@@ -56,7 +57,10 @@ pub async fn open(
         moderation: Arc::new(embedded::moderation::EmbeddedModerationStore::new(db.clone())),
         blocks: Arc::new(embedded::moderation::EmbeddedBlockList::new(db.clone())),
         events: Arc::new(embedded::events::EmbeddedEventLog::new(db.clone())),
-        engagement: Arc::new(embedded::engagement::EmbeddedEngagementStore::new(db.clone(), engagement::EngagementPolicy::default())),
+        engagement: Arc::new(embedded::engagement::EmbeddedEngagementStore::new(
+            db.clone(),
+            engagement::EngagementPolicy::default(),
+        )),
         queue: Arc::new(embedded::feed::EmbeddedWarmQueue::new(db.clone())),
         seen: Arc::new(embedded::feed::EmbeddedSeenStore::new(db.clone())),
         objects,
@@ -74,7 +78,8 @@ fn objects(
 ) -> anyhow::Result<(Arc<FileObjects>, Door)> {
     let (clock, entropy) = base;
     let hex = |n: u128| format!("{n:032x}");
-    let access_key = data.secret("s3-access-key", || format!("SV{}", &hex(entropy.u128())[..18].to_uppercase()))?;
+    let access_key =
+        data.secret("s3-access-key", || format!("SV{}", &hex(entropy.u128())[..18].to_uppercase()))?;
     let secret_key = data.secret("s3-secret-key", || hex(entropy.u128()))?;
     let mut door = DoorConfig::new(Credentials { access_key, secret_key });
     door.bucket.clone_from(&config.objects.bucket);
@@ -85,7 +90,8 @@ fn objects(
         clock: Arc::clone(clock),
         policy: upload::UploadPolicy::default(),
     };
-    let deps = ObjectsDeps { clock: Arc::clone(clock), entropy: Arc::clone(entropy), listener: Arc::new(listener) };
+    let deps =
+        ObjectsDeps { clock: Arc::clone(clock), entropy: Arc::clone(entropy), listener: Arc::new(listener) };
     let store = Objects::open(&data.join("objects"), &door.bucket, deps, door.policy.clone())
         .context("cannot open the object store")?;
     let presigner = Presigner::new(door.credentials.clone(), &door.region);

@@ -4,8 +4,8 @@ use super::house::House;
 use super::media::concurrency;
 use crate::config::Config;
 use catalog::jobs::{ENCODE, JUDGE};
-use moderation::Reviews;
 use catalog::sweep::{Erase, Sweep};
+use moderation::Reviews;
 use std::sync::Arc;
 use vocab::Millis;
 use work::{JobHandler, Runner, RunnerDeps, WorkPolicy};
@@ -15,7 +15,8 @@ const SETTLE_EVERY: Millis = Millis::from_secs(10);
 
 pub fn policy(config: &Config) -> WorkPolicy {
     let mut policy = WorkPolicy { poll_every: Millis(config.work.poll_ms.max(10)), ..WorkPolicy::default() };
-    policy.drain = Millis::from_secs(i64::try_from(config.server.drain_s).unwrap_or(10).saturating_sub(2).max(1));
+    policy.drain =
+        Millis::from_secs(i64::try_from(config.server.drain_s).unwrap_or(10).saturating_sub(2).max(1));
     for kind in [JUDGE, ENCODE] {
         policy.concurrency.insert(kind.to_owned(), concurrency(config));
     }
