@@ -39,7 +39,8 @@ export const people = {
   },
   /** Roles may have been given since the last sign-in; the token must carry them too. */
   renewRoles: async () => {
-    const before = user.value?.roles.join() ?? '';
+    await accessToken();
+    const before = user.value?.roles.join();
     const me = await people.me();
     if (me.roles.join() !== before) await accessToken(currentToken());
   },

@@ -443,7 +443,7 @@ export const en = {
     running: 'Running',
     dead: 'Dead letters',
     oldest: 'Oldest',
-    noQueues: 'No job was ever needed yet.',
+    noQueues: 'No job is waiting or running.',
     deadTitle: 'Dead letters',
     deadEmpty: 'None. Every job found its end.',
     deadHelp: 'These jobs failed again and again. Mend the cause, then run them again.',

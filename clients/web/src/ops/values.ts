@@ -6,7 +6,9 @@ import { format } from '../messages';
 export function valueText(value: string | number, unit: string | undefined): string {
   if (typeof value === 'string') return unit ? `${value} ${unit}` : value;
   if (unit === 'ppm') return `${format.decimal(value / 10_000)} %`;
-  if (unit === 'bytes') return format.bytes(value);
+  if (unit === 'bytes' || unit === 'bytes_per_min') return format.bytes(value);
+  // The label of such a line says "a minute" already.
+  if (unit === 'per_min' || unit === 'jobs' || unit === 'sockets') return format.number(value);
   if (unit === 'ms' && value >= 10_000) return format.span(value);
   const text = Number.isInteger(value) ? format.number(value) : format.decimal(value);
   return unit ? `${text} ${unit}` : text;

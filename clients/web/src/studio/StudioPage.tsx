@@ -6,6 +6,7 @@ import { t, format } from '../messages';
 import { navigate, type Route } from '../router';
 import { follow } from '../live/socket';
 import { tasks } from '../upload/store';
+import { unsay } from '../ui/toast';
 import { Avatar, Button, IconButton, LinkButton, ProblemState, State } from '../ui';
 import { usePaged } from '../ui/paged';
 import { BookmarkIcon, ClockIcon, HeartIcon, SettingsIcon, VideoIcon } from '../ui/icons';
@@ -21,7 +22,10 @@ export default function StudioPage({ route }: { route: Route }) {
   const asked = route.query.get('shelf') as Shelf | null;
   const shelf: Shelf = asked && SHELVES.includes(asked) ? asked : 'videos';
   const user = session.user.value;
-  useEffect(() => void people.me().catch(() => undefined), []);
+  useEffect(() => {
+    unsay(t.upload.started);
+    void people.me().catch(() => undefined);
+  }, []);
   return (
     <div class="page wide">
       <header class="page-head me-head">

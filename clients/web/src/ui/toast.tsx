@@ -20,6 +20,11 @@ export function dismiss(id: number): void {
   toasts.value = toasts.value.filter((x) => x.id !== id);
 }
 
+/** Takes back words that became needless, such as a way to where one is now. */
+export function unsay(text: string): void {
+  toasts.value = toasts.value.filter((x) => x.text !== text);
+}
+
 export function toast(text: string, action?: Toast['action']): number {
   const id = ++last;
   toasts.value = [...toasts.value.slice(-2), { id, text, action }];
