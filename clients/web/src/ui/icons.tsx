@@ -1,5 +1,5 @@
 // Icons from Lucide (https://lucide.dev), ISC License, copyright Lucide Icons and Contributors.
-// Only those in use, copied as paths so that nothing is fetched.
+// Only those in use, copied as paths so that nothing is fetched. Licence text: icons.LICENSE.txt.
 import type { JSX } from 'preact';
 
 export interface IconProps {
