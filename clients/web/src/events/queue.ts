@@ -128,10 +128,11 @@ export async function flush(): Promise<void> {
 function beacon(): void {
   const token = currentToken();
   if (!queue.length || !token || !navigator.sendBeacon) return;
-  let batch = queue.slice(-BATCH);
+  // Oldest first: the server's window closes behind the newest number it has seen.
+  let batch = queue.slice(0, BATCH);
   let text = body(epoch, batch, token);
   while (text.length > BEACON_BYTES && batch.length > 1) {
-    batch = batch.slice(Math.ceil(batch.length / 2));
+    batch = batch.slice(0, Math.floor(batch.length / 2));
     text = body(epoch, batch, token);
   }
   navigator.sendBeacon('/v1/events', new Blob([text], { type: 'text/plain' }));
