@@ -7,6 +7,7 @@ use anyhow::ensure;
 use house::{clip, free_port, has_ffmpeg, pad, publish, published_once, spawn};
 use moderation::{decisions, moderator, settle};
 use std::collections::VecDeque;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -80,7 +81,9 @@ async fn killed_at_any_point_the_video_is_published_exactly_once() {
                 let Some((point, nth)) = todo.lock().expect("lives").pop_front() else { return failed };
                 let started = Instant::now();
                 match survive(&format!("{point}:{nth}"), &file).await {
-                    Ok(()) => println!("{point}:{nth}: published once, {:.1} s", started.elapsed().as_secs_f64()),
+                    Ok(()) => {
+                        println!("{point}:{nth}: published once, {:.1} s", started.elapsed().as_secs_f64())
+                    }
                     Err(e) => failed.push(format!("{point}:{nth}: {e:#}")),
                 }
             }
@@ -103,10 +106,14 @@ async fn survive(point: &str, file: &Path) -> anyhow::Result<()> {
         let _ = tokio::time::timeout(Duration::from_secs(60), until_dead).await;
     }
     let waited = Instant::now();
-    while first.dead().is_none() {
+    let died = loop {
+        if let Some(status) = first.dead() {
+            break status;
+        }
         ensure!(waited.elapsed() < Duration::from_secs(10), "the process never came to this point");
         tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    };
+    ensure!(died.signal() == Some(nix::libc::SIGKILL), "it was not killed but ended with {died}");
     let mut second = spawn(data.path(), port, s3, None);
     second.ready().await?;
     let operator = second.operator().await?;

@@ -4,7 +4,9 @@
 mod house;
 
 use anyhow::{Context, ensure};
-use house::{House, absolute, clip, free_port, hand_in, has, has_ffmpeg, publish, running, settings, spawn, status_of};
+use house::{
+    House, absolute, clip, free_port, hand_in, has, has_ffmpeg, publish, running, settings, spawn, status_of,
+};
 use serde_json::{Value, json};
 use signal::client::{Client, ClientError};
 use std::path::{Path, PathBuf};
@@ -28,9 +30,16 @@ async fn reads_go_on(house: &House, viewer: &Client, video: &Value) -> anyhow::R
     ensure!(items.iter().any(|i| i["id"] == video["id"]), "the feed has no video: {feed}");
     let again = viewer.get("/v1/feed?limit=10").await;
     ensure!(again.is_ok(), "the feed again: {again:?}");
-    viewer.get(&format!("/v1/videos/{}", video["id"].as_str().unwrap_or_default())).await.context("a video")?;
+    viewer
+        .get(&format!("/v1/videos/{}", video["id"].as_str().unwrap_or_default()))
+        .await
+        .context("a video")?;
     let http = signal::client::http()?;
-    for url in [absolute(viewer, &video["playback"]["multivariant_url"])?, house.url.clone(), format!("{}/metrics", house.url)] {
+    for url in [
+        absolute(viewer, &video["playback"]["multivariant_url"])?,
+        house.url.clone(),
+        format!("{}/metrics", house.url),
+    ] {
         let answer = http.get(&url).send().await?;
         ensure!(answer.status().is_success(), "{url} gives {}", answer.status());
     }

@@ -103,7 +103,8 @@ async fn a_text_and_an_archive_named_as_videos_fail_and_a_capital_mov_is_welcome
     let mut house = spawn(data.path(), free_port(), free_port(), None);
     house.ready().await.expect("ready");
     let operator = house.operator().await.expect("an operator");
-    let text = send(&operator, "notes.mp4", b"just some words, no video at all\n".repeat(99).as_slice()).await;
+    let text =
+        send(&operator, "notes.mp4", b"just some words, no video at all\n".repeat(99).as_slice()).await;
     assert!(verdict("hostile", "notes.mp4", text).starts_with("media."));
     let archive = send(&operator, "pack.mp4", &[b"PK\x03\x04".as_slice(), &[0; 9000]].concat()).await;
     assert!(verdict("hostile", "pack.mp4", archive).starts_with("media."));

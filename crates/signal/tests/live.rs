@@ -76,7 +76,11 @@ async fn an_owner_hears_every_step_in_order_and_later_what_was_missed() {
     let mut seq = hello["seq"].as_u64().expect("a number");
     let mut statuses: Vec<&str> = Vec::new();
     for message in &heard {
-        assert_eq!((&message["type"], &message["video_id"]), (&json!("video_status"), &json!(video)), "{message}");
+        assert_eq!(
+            (&message["type"], &message["video_id"]),
+            (&json!("video_status"), &json!(video)),
+            "{message}"
+        );
         let n = message["seq"].as_u64().expect("a number");
         assert!(n > seq, "{n} after {seq}");
         seq = n;
@@ -88,7 +92,8 @@ async fn an_owner_hears_every_step_in_order_and_later_what_was_missed() {
     }
     let expected =
         ["reserved", "uploaded", "judging", "in_review", "approved", "encoding", "verifying", "published"];
-    let wanted: Vec<&str> = expected.into_iter().filter(|s| *s != "reserved" || statuses[0] == "reserved").collect();
+    let wanted: Vec<&str> =
+        expected.into_iter().filter(|s| *s != "reserved" || statuses[0] == "reserved").collect();
     assert_eq!(statuses, wanted);
     missed_ones(&house, &operator, &heard).await;
 }
@@ -129,7 +134,8 @@ async fn a_ticket_opens_one_socket_and_only_for_our_own_pages() {
     let bare = house.url.replacen("http", "ws", 1) + "/v1/ws";
     assert_eq!(refusal(bare).await, 401);
     for origin in ["http://evil.example", "null", "http://127.0.0.1.evil.example", "http://127.0.0.1:1"] {
-        let mut request = address(&house, &ticket(&operator).await, None).into_client_request().expect("a request");
+        let mut request =
+            address(&house, &ticket(&operator).await, None).into_client_request().expect("a request");
         request.headers_mut().insert("origin", origin.parse().expect("a value"));
         assert_eq!(refusal(request).await, 403, "{origin}");
     }
@@ -169,7 +175,9 @@ async fn open_sockets_and_silent_connections_do_not_hold_up_the_end() {
     let mut silent = Vec::new();
     for url in [&house.url, &house.s3_url] {
         let mut line = TcpStream::connect(url.trim_start_matches("http://")).await.expect("connects");
-        tokio::io::AsyncWriteExt::write_all(&mut line, b"POST /v1/uploads HTTP/1.1\r\nhost: x\r\n").await.expect("writes");
+        tokio::io::AsyncWriteExt::write_all(&mut line, b"POST /v1/uploads HTTP/1.1\r\nhost: x\r\n")
+            .await
+            .expect("writes");
         silent.push(line);
     }
     let (status, took) = house.stop().await.expect("ends within 10 s");

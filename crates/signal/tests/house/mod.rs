@@ -28,9 +28,7 @@ pub fn free_port() -> u16 {
 /// The command that starts the server, for tests that wrap it.
 pub fn command(data: &Path, port: u16, s3: u16) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_signal"));
-    command
-        .args(["up", "--port", &port.to_string(), "--s3-port", &s3.to_string(), "--data-dir"])
-        .arg(data);
+    command.args(["up", "--port", &port.to_string(), "--s3-port", &s3.to_string(), "--data-dir"]).arg(data);
     settings(&mut command);
     command
 }
@@ -287,7 +285,11 @@ async fn every_rendition_plays(operator: &Client, video: &Value) -> anyhow::Resu
         ensure!(names.len() == sizes.len() && !names.is_empty(), "{} segments of {sizes:?}", names.len());
         for (name, size) in names.iter().zip(sizes) {
             let bytes = http.get(format!("{base}/{name}")).send().await?.error_for_status()?.bytes().await?;
-            ensure!(size.as_u64() == Some(bytes.len() as u64), "{name} has {} bytes, not {size}", bytes.len());
+            ensure!(
+                size.as_u64() == Some(bytes.len() as u64),
+                "{name} has {} bytes, not {size}",
+                bytes.len()
+            );
         }
         let init = http.get(absolute(operator, &rung["init_url"])?).send().await?;
         ensure!(init.status().is_success(), "init gives {}", init.status());
