@@ -12,7 +12,7 @@ use ::work::Jobs;
 use async_trait::async_trait;
 use bytes::Bytes as Octets;
 use s3door::{
-    Completion, NewObject, ObjectCreated, ObjectListener, ObjectMeta, Objects, PresignRequest, Presigner,
+    Completion, Layout, NewObject, ObjectCreated, ObjectListener, ObjectMeta, Objects, PresignRequest, Presigner,
     StoreError, Sums,
 };
 use std::sync::Arc;
@@ -77,11 +77,12 @@ fn facts(meta: ObjectMeta) -> RawFacts {
 #[async_trait]
 impl RawStore for FileObjects {
     async fn begin(&self, key: &MediaKey, begin: Begin) -> Result<String, RawStoreError> {
-        // The parts and, for a moment, the whole beside them.
-        self.objects.check_room(begin.size.saturating_add(begin.size)).map_err(raw_error)?;
+        self.objects.check_room(begin.size).map_err(raw_error)?;
         let mut says = NewObject::typed(&begin.content_type);
         says.cache_control = Some(key.cache_class().cache_control().to_owned());
-        let upload = self.objects.begin(&key.object_key(), says, None).await.map_err(raw_error)?;
+        // The length is declared and bound part by part: the parts can be written where they belong.
+        let layout = Some(Layout { part_size: begin.part_size.0, size: begin.size.0 });
+        let upload = self.objects.begin(&key.object_key(), says, None, layout).await.map_err(raw_error)?;
         Ok(upload.id)
     }
 

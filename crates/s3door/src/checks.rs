@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::meta::{ALGORITHMS, Sums};
-use crate::multipart::bytes_of;
+use crate::parts::bytes_of;
 use crate::receive::{Received, algorithm};
 use http::HeaderMap;
 use s3s::TrailingHeaders;

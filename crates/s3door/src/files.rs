@@ -43,6 +43,11 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).read(true).create_new(true).mode(0o600).open(path)
 }
 
+/// A file whose bytes stay.
+pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).read(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
 pub(crate) fn write_durable(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = create(path)?;
     file.write_all(bytes)?;

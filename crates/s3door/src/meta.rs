@@ -67,6 +67,29 @@ pub struct ObjectMeta {
     pub sha256_hex: Option<String>,
 }
 
+/// Where the parts of an upload of known length stand in the whole: parts of one length, the last shorter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    pub part_size: u64,
+    pub size: u64,
+}
+
+impl Layout {
+    pub(crate) fn offset(self, number: u32) -> u64 {
+        self.part_size.saturating_mul(u64::from(number.saturating_sub(1)))
+    }
+
+    /// The length of a part; `None` for a number outside the layout.
+    pub(crate) fn part_len(self, number: u32) -> Option<u64> {
+        let rest = self.size.checked_sub(self.offset(number)).filter(|rest| *rest > 0)?;
+        (number > 0 && self.part_size > 0).then_some(rest.min(self.part_size))
+    }
+
+    pub(crate) fn part_count(self) -> u64 {
+        self.size.div_ceil(self.part_size.max(1))
+    }
+}
+
 /// An open multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadMeta {
@@ -77,6 +100,9 @@ pub struct UploadMeta {
     /// `CRC32`, `SHA256` … when the client announced one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub algorithm: Option<String>,
+    /// Known where the upload was begun in process.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub layout: Option<Layout>,
     #[serde(flatten)]
     pub says: NewObject,
 }

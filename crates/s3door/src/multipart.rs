@@ -1,20 +1,18 @@
 //! Multipart uploads: a directory of parts each, named by what they are.
 
+use crate::commit::Commit;
 use crate::error::StoreError;
-use crate::files::{self, Temp};
-use crate::meta::{ALGORITHMS, META_VERSION, NewObject, ObjectMeta, PartMeta, Sums, UploadMeta};
+use crate::files;
+use crate::meta::{Layout, META_VERSION, NewObject, ObjectMeta, PartMeta, Sums, UploadMeta};
 use crate::name::Place;
-use crate::objects::{Commit, Condition, Objects, TMP, UPLOADS};
-use crate::receive::{Digests, Received};
+use crate::objects::{Condition, Objects, TMP, UPLOADS};
+use crate::parts::{PartFile, all_parts, composite, hex_of, newest, whole_etag};
+use crate::receive::{Home, Received};
 use bytes::Bytes as Octets;
-use s3s::crypto::{Checksum as _, Md5};
-use std::fs::File;
-use std::io::{Read, Write};
 use std::path::PathBuf;
 use vocab::UploadId;
 
 pub(crate) const RECORD: &str = "upload.json";
-const COPY_CHUNK: usize = 1024 * 1024;
 
 /// What a completion asks for.
 #[derive(Debug, Clone, Default)]
@@ -28,25 +26,21 @@ pub struct Completion {
     pub condition: Condition,
 }
 
-/// A part's file: `<number>.<generation>.<size>.<md5>[.<algorithm>-<hex>…]`.
-struct PartFile {
-    meta: PartMeta,
-    generation: u64,
-    path: PathBuf,
-}
-
 impl Objects {
-    /// Opens a multipart upload. The id is random: it stands in URLs.
+    /// Opens a multipart upload. The id is random: it stands in URLs. With a layout, parts that keep
+    /// to it are written straight to their place.
     pub async fn begin(
         &self,
         key: &str,
         says: NewObject,
         algorithm: Option<String>,
+        layout: Option<Layout>,
     ) -> Result<UploadMeta, StoreError> {
         Place::of(key)?;
         let id = UploadId(self.inner().deps.entropy.u128()).to_string();
         let initiated_ms = self.now_ms();
-        let upload = UploadMeta { v: META_VERSION, id, key: key.to_owned(), initiated_ms, algorithm, says };
+        let key = key.to_owned();
+        let upload = UploadMeta { v: META_VERSION, id, key, initiated_ms, algorithm, layout, says };
         self.blocking(move |o| {
             // Complete or not there: the record is in the directory before the directory has its name.
             let (_, fresh) = o.new_temp("upload");
@@ -62,7 +56,7 @@ impl Objects {
     }
 
     /// Only ids of our own spelling name a directory.
-    fn upload_dir(&self, id: &str) -> Result<PathBuf, StoreError> {
+    pub(crate) fn upload_dir(&self, id: &str) -> Result<PathBuf, StoreError> {
         match id.parse::<UploadId>() {
             Ok(parsed) if parsed.to_string() == id => Ok(self.inner().root.join(UPLOADS).join(id)),
             _ => Err(StoreError::NoSuchUpload),
@@ -94,25 +88,28 @@ impl Objects {
         let dir = self.upload_dir(id)?;
         let _guard = self.lock_upload(id);
         self.upload_now(key, id)?;
-        let mut name = format!("{number:05}.{:016x}.{}.{}", received.generation, received.size, received.md5);
-        for (algorithm, get, _) in ALGORITHMS {
-            if let Some(sum) = get(&received.sums) {
-                name.push_str(&format!(".{algorithm}-{}", hex_of(sum)?));
-            }
+        let generation = received.generation;
+        let meta = PartMeta {
+            number,
+            size: received.size,
+            etag: received.md5,
+            modified_ms: i64::try_from(generation >> 20).unwrap_or_default(),
+            sums: received.sums,
+        };
+        let here = matches!(received.home, Home::Here(_));
+        let path = dir.join(PartFile::name(&meta, generation, here)?);
+        stdx::crash::reached("s3door.part.received");
+        match &received.home {
+            Home::Here(_) => drop(files::create(&path)?),
+            Home::Apart(temp) => std::fs::rename(temp.path(), &path)?,
         }
-        let path = dir.join(&name);
-        received.temp.place(&path)?;
         files::sync_dir(&dir)?;
-        let (mut meta, mut newest) = (None, received.generation);
-        for part in all_parts(&dir)?.into_iter().filter(|p| p.meta.number == number) {
-            newest = newest.max(part.generation);
-            if part.generation == received.generation {
-                meta = Some(part.meta);
-            } else if part.generation < newest {
-                files::remove(&part.path)?;
-            }
+        stdx::crash::reached("s3door.part.stored");
+        let of_this = all_parts(&dir)?.into_iter().filter(|p| p.meta.number == number);
+        for part in of_this.filter(|p| p.generation < generation) {
+            files::remove(&part.path)?;
         }
-        meta.ok_or(StoreError::NoSuchUpload)
+        Ok(meta)
     }
 
     /// A part that is in memory already.
@@ -125,7 +122,8 @@ impl Objects {
     ) -> Result<PartMeta, StoreError> {
         let (key, id) = (key.to_owned(), id.to_owned());
         self.blocking(move |o| {
-            let received = o.receive_bytes(&bytes)?;
+            let place = o.claim_place(&key, &id, number, bytes.len() as u64)?;
+            let received = o.receive_bytes(&bytes, place)?;
             o.commit_part(&key, &id, number, received)
         })
         .await
@@ -155,7 +153,7 @@ impl Objects {
         if size > self.policy().object_max.0 {
             return Err(StoreError::TooLarge { max: self.policy().object_max });
         }
-        let (temp, generation, whole) = self.assemble(&parts, &ask.expect, size)?;
+        let (temp, generation, whole) = self.assemble(&upload, &parts, &ask.expect)?;
         let sha256_hex = whole.sha256.as_deref().map(hex_of).transpose()?;
         match whole.differs_from(&ask.expect) {
             None => {}
@@ -165,7 +163,7 @@ impl Objects {
         stdx::crash::reached("s3door.complete.assembled");
         let etag = Some(whole_etag(&parts)?);
         let sums = if whole.is_empty() { composite(&parts, upload.algorithm.as_deref())? } else { whole };
-        let received = Received { temp, generation, size, md5: String::new(), sums };
+        let received = Received { home: Home::Apart(temp), generation, size, md5: String::new(), sums };
         let commit = Commit {
             key: ask.key.clone(),
             says: upload.says,
@@ -204,38 +202,6 @@ impl Objects {
             Some(small) => Err(StoreError::PartTooSmall { number: small.meta.number, min }),
             None => Ok(chosen),
         }
-    }
-
-    /// The whole in a temporary file, with the checksums that `expect` names.
-    fn assemble(
-        &self,
-        parts: &[PartFile],
-        expect: &Sums,
-        size: u64,
-    ) -> Result<(Temp, u64, Sums), StoreError> {
-        let _promise = self.promise(if parts.len() == 1 { 0 } else { size })?;
-        let (generation, temp) = self.new_temp("data");
-        let names: Vec<_> =
-            ALGORITHMS.iter().filter(|(_, get, _)| get(expect).is_some()).map(|(name, ..)| *name).collect();
-        let mut digests = Digests::sums_only(&names);
-        let mut whole = match parts {
-            // A second name for the same bytes: nothing to copy.
-            [only] => std::fs::hard_link(&only.path, temp.path()).map(|()| None)?,
-            _ => Some(files::create(temp.path())?),
-        };
-        for part in parts {
-            let mut from = File::open(&part.path)?;
-            match &mut whole {
-                // The kernel copies by itself, and shares blocks where the file system can.
-                Some(to) if names.is_empty() => drop(std::io::copy(&mut from, to)?),
-                None if names.is_empty() => {}
-                to => hash_copy(&mut from, to.as_mut(), &mut digests)?,
-            }
-        }
-        if let Some(whole) = whole {
-            whole.sync_all()?;
-        }
-        Ok((temp, generation, digests.finish().1))
     }
 
     /// Out of sight at once, then removed.
@@ -299,101 +265,4 @@ impl Objects {
         })
         .await
     }
-}
-
-fn hash_copy(from: &mut File, mut to: Option<&mut File>, digests: &mut Digests) -> std::io::Result<()> {
-    let mut chunk = vec![0; COPY_CHUNK];
-    loop {
-        let n = from.read(&mut chunk)?;
-        if n == 0 {
-            return Ok(());
-        }
-        digests.update(&chunk[..n]);
-        if let Some(to) = &mut to {
-            to.write_all(&chunk[..n])?;
-        }
-    }
-}
-
-/// By number, the newest of each: a process that died while replacing a part leaves two.
-fn newest(mut parts: Vec<PartFile>) -> Vec<PartFile> {
-    parts.sort_by_key(|p| (p.meta.number, std::cmp::Reverse(p.generation)));
-    parts.dedup_by_key(|p| p.meta.number);
-    parts
-}
-
-fn all_parts(dir: &std::path::Path) -> Result<Vec<PartFile>, StoreError> {
-    let entries = match std::fs::read_dir(dir) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(StoreError::NoSuchUpload),
-        other => other?,
-    };
-    let mut parts = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
-        if let Some((meta, generation)) = parse_part(&name) {
-            parts.push(PartFile { meta, generation, path });
-        }
-    }
-    Ok(parts)
-}
-
-fn parse_part(name: &str) -> Option<(PartMeta, u64)> {
-    let mut fields = name.split('.');
-    let number = fields.next()?.parse().ok()?;
-    let generation = u64::from_str_radix(fields.next()?, 16).ok()?;
-    let (size, etag) = (fields.next()?.parse().ok()?, fields.next()?.to_owned());
-    let mut sums = Sums::default();
-    for field in fields {
-        let (algorithm, digits) = field.split_once('-')?;
-        let (.., slot) = ALGORITHMS.iter().find(|(name, ..)| *name == algorithm)?;
-        *slot(&mut sums) = Some(base64_of(&hex::decode(digits).ok()?));
-    }
-    let modified_ms = i64::try_from(generation >> 20).ok()?;
-    Some((PartMeta { number, size, etag, modified_ms, sums }, generation))
-}
-
-fn base64_of(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-pub(crate) fn bytes_of(base64: &str) -> Option<Vec<u8>> {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(base64).ok()
-}
-
-fn hex_of(base64: &str) -> Result<String, StoreError> {
-    bytes_of(base64).map(hex::encode).ok_or(StoreError::InvalidArgument("a checksum is base64"))
-}
-
-/// MD5 of the parts' MD5s, and how many they are.
-fn whole_etag(parts: &[PartFile]) -> Result<String, StoreError> {
-    let mut md5 = Md5::new();
-    for part in parts {
-        let digest = hex::decode(&part.meta.etag)
-            .map_err(|_| StoreError::InvalidParts { numbers: vec![part.meta.number] })?;
-        md5.update(&digest);
-    }
-    Ok(format!("{}-{}", hex::encode::<&[u8]>(md5.finalize().as_ref()), parts.len()))
-}
-
-/// The checksum of the parts' checksums with `-N`, for the announced algorithm, if every part has one.
-fn composite(parts: &[PartFile], algorithm: Option<&str>) -> Result<Sums, StoreError> {
-    let mut sums = Sums::default();
-    let Some((name, get, slot)) = algorithm.and_then(|a| ALGORITHMS.iter().find(|(n, ..)| *n == a)) else {
-        return Ok(sums);
-    };
-    let mut joined = Vec::new();
-    for part in parts {
-        match get(&part.meta.sums).as_deref().and_then(bytes_of) {
-            Some(bytes) => joined.extend(bytes),
-            None => return Ok(sums),
-        }
-    }
-    let mut digests = Digests::sums_only(&[name]);
-    digests.update(&joined);
-    let (_, mut found) = digests.finish();
-    *slot(&mut sums) = slot(&mut found).take().map(|sum| format!("{sum}-{}", parts.len()));
-    Ok(sums)
 }

@@ -1,5 +1,6 @@
 //! Objects as files: the only place that knows in which order the files of one object change.
 
+use crate::commit::Commit;
 use crate::error::StoreError;
 use crate::files::{self, Temp};
 use crate::listing::ListQuery;
@@ -7,7 +8,6 @@ use crate::meta::{META_VERSION, NewObject, ObjectMeta};
 use crate::name::Place;
 use crate::outbox::ObjectListener;
 use crate::policy::DoorPolicy;
-use crate::receive::Received;
 use bytes::Bytes as Octets;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,7 +26,7 @@ pub(crate) const EVENTS: &str = ".events";
 /// Locks a key or an upload hashes to: writers of one key wait for each other, of two hardly ever.
 const STRIPES: usize = 64;
 /// A reader that meets an overwrite looks again this often.
-const READ_TRIES: usize = 8;
+pub(crate) const READ_TRIES: usize = 8;
 
 /// What objects work with.
 #[derive(Clone)]
@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     pub promised: Arc<AtomicU64>,
     /// Announcements that whoever commits them will tell.
     pub telling: Mutex<BTreeSet<u64>>,
+    /// Parts that are being written in place.
+    pub writing: Mutex<BTreeSet<(String, u32)>>,
     last_generation: AtomicU64,
     keys: [Mutex<()>; STRIPES],
     uploads: [Mutex<()>; STRIPES],
@@ -78,18 +80,6 @@ pub struct Standing {
     pub path: PathBuf,
 }
 
-/// A received body on its way to a key.
-#[derive(Default)]
-pub(crate) struct Commit {
-    pub key: String,
-    pub says: NewObject,
-    pub condition: Condition,
-    /// The multipart upload it came from, and the etag that makes.
-    pub upload: Option<String>,
-    pub etag: Option<String>,
-    pub sha256_hex: Option<String>,
-}
-
 impl Objects {
     /// Opens or creates the directory and mends what a killed process left. Blocks.
     pub fn open(
@@ -108,6 +98,7 @@ impl Objects {
             policy,
             promised: Arc::default(),
             telling: Mutex::default(),
+            writing: Mutex::default(),
             last_generation: AtomicU64::new(0),
             keys: std::array::from_fn(|_| Mutex::new(())),
             uploads: std::array::from_fn(|_| Mutex::new(())),
@@ -194,99 +185,6 @@ impl Objects {
         Ok(Some(meta))
     }
 
-    /// Puts a received body under its key. The rename of the metadata is the commit point.
-    pub(crate) fn commit(&self, received: Received, ask: Commit) -> Result<ObjectMeta, StoreError> {
-        let place = Place::of(&ask.key)?;
-        let meta = ObjectMeta {
-            v: META_VERSION,
-            key: ask.key,
-            generation: received.generation,
-            size: received.size,
-            etag: ask.etag.unwrap_or(received.md5),
-            modified_ms: self.now_ms(),
-            says: ask.says,
-            sums: received.sums,
-            upload: ask.upload,
-            sha256_hex: ask.sha256_hex,
-        };
-        let event = self.announce(&meta)?;
-        stdx::crash::reached("s3door.commit.announced");
-        let _guard = self.lock_key(&meta.key);
-        let before = self.meta_at(&place)?;
-        hold(&ask.condition, before.as_ref())?;
-        self.swap_in(&place, &meta, before.as_ref(), received.temp)?;
-        // From here the object stands, and will be told about even if the disk refuses to be synced.
-        event.keep();
-        files::sync_dir(&self.base().join(&place.dir))?;
-        stdx::crash::reached("s3door.commit.synced");
-        if let Some(before) = before {
-            self.bury(&place, before.generation);
-        }
-        Ok(meta)
-    }
-
-    fn swap_in(
-        &self,
-        place: &Place,
-        meta: &ObjectMeta,
-        before: Option<&ObjectMeta>,
-        data: Temp,
-    ) -> Result<(), StoreError> {
-        let base = self.base();
-        let sidecar = self.temp(meta.generation, "meta");
-        let text = serde_json::to_vec(meta).map_err(std::io::Error::other)?;
-        files::write_durable(sidecar.path(), &text)?;
-        if let Some(before) = before {
-            // Says whose data is left over, should the process die before it is removed.
-            let dead = self.temp(before.generation, "dead");
-            let _ = files::remove(dead.path());
-            std::fs::hard_link(base.join(place.meta()), dead.path())?;
-            dead.keep();
-        }
-        let to = base.join(place.data(meta.generation));
-        let mut tries = 0;
-        while let Err(e) =
-            files::make_dirs(&base, &place.dir).and_then(|()| std::fs::rename(data.path(), &to))
-        {
-            // A neighbour's deletion may take the empty directory away in between.
-            tries += 1;
-            if e.kind() != std::io::ErrorKind::NotFound || tries == READ_TRIES {
-                return Err(e.into());
-            }
-        }
-        stdx::crash::reached("s3door.commit.data");
-        if let Err(e) = sidecar.place(&base.join(place.meta())) {
-            let _ = files::remove(&to);
-            return Err(e.into());
-        }
-        stdx::crash::reached("s3door.commit.meta");
-        Ok(())
-    }
-
-    /// Removes data that no metadata names any more. What fails is left to the next start.
-    fn bury(&self, place: &Place, generation: u64) {
-        let dead = self.temp(generation, "dead");
-        if let Err(e) = files::remove(&self.base().join(place.data(generation))) {
-            tracing::warn!(error = %e, "old data stays until the next start");
-            dead.keep();
-        }
-    }
-
-    pub(crate) fn delete_now(&self, key: &str) -> Result<bool, StoreError> {
-        let place = Place::of(key)?;
-        let _guard = self.lock_key(key);
-        let Some(meta) = self.meta_at(&place)? else { return Ok(false) };
-        let base = self.base();
-        let dead = self.temp(meta.generation, "dead");
-        std::fs::rename(base.join(place.meta()), dead.path())?;
-        dead.keep();
-        stdx::crash::reached("s3door.delete.meta");
-        files::sync_dir(&base.join(&place.dir))?;
-        self.bury(&place, meta.generation);
-        files::prune_dirs(&base, &place.dir);
-        Ok(true)
-    }
-
     pub(crate) fn standing_now(&self, key: &str) -> Result<Option<Standing>, StoreError> {
         let place = Place::of(key)?;
         for _ in 0..READ_TRIES {
@@ -300,15 +198,6 @@ impl Objects {
         }
         let (path, error) = (key.to_owned(), "metadata without data".to_owned());
         Err(StoreError::Corrupt { path, error })
-    }
-}
-
-fn hold(condition: &Condition, standing: Option<&ObjectMeta>) -> Result<(), StoreError> {
-    match (condition, standing) {
-        (Condition::Always, _) | (Condition::IfAbsent, None) => Ok(()),
-        (Condition::IfMatch(etag), Some(meta)) if *etag == meta.etag => Ok(()),
-        (Condition::IfMatch(_), None) => Err(StoreError::NoSuchKey),
-        (Condition::IfAbsent | Condition::IfMatch(_), Some(_)) => Err(StoreError::Precondition),
     }
 }
 
@@ -354,7 +243,7 @@ impl Objects {
     ) -> Result<ObjectMeta, StoreError> {
         let key = key.to_owned();
         self.committing(move |o| {
-            let received = o.receive_bytes(&bytes)?;
+            let received = o.receive_bytes(&bytes, None)?;
             o.commit(received, Commit { key, says, ..Commit::default() })
         })
         .await

@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use crate::files::{Temp, create};
+use crate::in_place::Claim;
 use crate::meta::{ALGORITHMS, Sums};
 use crate::objects::Objects;
 use bytes::Bytes as Octets;
@@ -28,12 +29,32 @@ pub(crate) struct Wanted {
     pub declared: Option<u64>,
     /// Names as in [`ALGORITHMS`].
     pub algorithms: Vec<&'static str>,
+    /// `None` = a temporary file.
+    pub place: Option<Claim>,
 }
 
-/// A body that has come, synced, in a temporary file.
+/// Where a body is put.
+#[derive(Debug)]
+pub(crate) enum Home {
+    /// In a temporary file of its own.
+    Apart(Temp),
+    /// In the whole, at the place of a part.
+    Here(Claim),
+}
+
+impl Home {
+    fn open(&self) -> Result<File, StoreError> {
+        match self {
+            Self::Apart(temp) => Ok(create(temp.path())?),
+            Self::Here(claim) => claim.open(),
+        }
+    }
+}
+
+/// A body that has come, and is synced.
 #[derive(Debug)]
 pub(crate) struct Received {
-    pub temp: Temp,
+    pub home: Home,
     pub generation: u64,
     pub size: u64,
     /// Hex.
@@ -113,7 +134,7 @@ impl Objects {
         Ok(promise)
     }
 
-    pub(crate) async fn receive<S, E>(&self, body: S, wanted: Wanted) -> Result<Received, StoreError>
+    pub(crate) async fn receive<S, E>(&self, body: S, mut wanted: Wanted) -> Result<Received, StoreError>
     where
         S: Stream<Item = Result<Octets, E>> + Send,
         E: Display,
@@ -125,8 +146,9 @@ impl Objects {
         let _promise = self.promise(wanted.declared.unwrap_or(0))?;
         let (pieces, queue) = mpsc::channel(QUEUE);
         let (generation, temp) = self.new_temp("data");
+        let home = wanted.place.take().map_or(Home::Apart(temp), Home::Here);
         let digests = Digests::of(&wanted.algorithms);
-        let written = tokio::task::spawn_blocking(move || write(queue, temp, digests));
+        let written = tokio::task::spawn_blocking(move || write(queue, home, digests));
         let pumped = self.pump(body, &wanted, &pieces).await;
         drop(pieces);
         // The writer's own failure (a full disk) says more than the pump's.
@@ -183,15 +205,18 @@ impl Objects {
     }
 
     /// A whole body that is in memory already.
-    pub(crate) fn receive_bytes(&self, bytes: &[u8]) -> Result<Received, StoreError> {
+    pub(crate) fn receive_bytes(&self, bytes: &[u8], place: Option<Claim>) -> Result<Received, StoreError> {
         let size = bytes.len() as u64;
         let _promise = self.promise(size)?;
         let (generation, temp) = self.new_temp("data");
+        let home = place.map_or(Home::Apart(temp), Home::Here);
         let mut digests = Digests::of(&[]);
         digests.update(bytes);
-        crate::files::write_durable(temp.path(), bytes)?;
+        let mut file = home.open()?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
         let (md5, sums) = digests.finish();
-        Ok(Received { temp, generation, size, md5, sums })
+        Ok(Received { home, generation, size, md5, sums })
     }
 }
 
@@ -208,11 +233,11 @@ impl Objects {
         to.rewind()?;
         digest(&mut to, &mut digests)?;
         let (md5, sums) = digests.finish();
-        Ok(Received { temp, generation, size, md5, sums })
+        Ok(Received { home: Home::Apart(temp), generation, size, md5, sums })
     }
 }
 
-fn digest(from: &mut File, digests: &mut Digests) -> std::io::Result<()> {
+pub(crate) fn digest(from: &mut File, digests: &mut Digests) -> std::io::Result<()> {
     let mut chunk = vec![0; READ_CHUNK];
     loop {
         let n = from.read(&mut chunk)?;
@@ -224,24 +249,24 @@ fn digest(from: &mut File, digests: &mut Digests) -> std::io::Result<()> {
 }
 
 struct Done {
-    temp: Temp,
+    home: Home,
     md5: String,
     sums: Sums,
 }
 
 impl Done {
     fn with(self, generation: u64, size: u64) -> Received {
-        Received { temp: self.temp, generation, size, md5: self.md5, sums: self.sums }
+        Received { home: self.home, generation, size, md5: self.md5, sums: self.sums }
     }
 }
 
 /// Writes and hashes until `End`; `None` when the body broke off.
 fn write(
     mut queue: mpsc::Receiver<Piece>,
-    temp: Temp,
+    home: Home,
     mut digests: Digests,
 ) -> Result<Option<Done>, StoreError> {
-    let mut file = create(temp.path())?;
+    let mut file = home.open()?;
     while let Some(piece) = queue.blocking_recv() {
         match piece {
             Piece::Data(bytes) => {
@@ -251,7 +276,7 @@ fn write(
             Piece::End => {
                 file.sync_all()?;
                 let (md5, sums) = digests.finish();
-                return Ok(Some(Done { temp, md5, sums }));
+                return Ok(Some(Done { home, md5, sums }));
             }
         }
     }

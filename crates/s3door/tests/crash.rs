@@ -17,12 +17,14 @@ const DIR: &str = "S3DOOR_CRASH_DIR";
 const POINT: &str = "S3DOOR_CRASH_POINT";
 const NTH: &str = "S3DOOR_CRASH_NTH";
 
-const POINTS: [&str; 9] = [
+const POINTS: [&str; 11] = [
     "s3door.commit.announced",
     "s3door.commit.data",
     "s3door.commit.meta",
     "s3door.commit.synced",
     "s3door.event.delivered",
+    "s3door.part.received",
+    "s3door.part.stored",
     "s3door.complete.assembled",
     "s3door.complete.committed",
     "s3door.delete.meta",
@@ -43,7 +45,8 @@ async fn scenario(objects: &Objects, root: &Path) {
     done("old");
     objects.put_bytes("raw/twice", "new!".into(), says()).await.expect("puts");
     done("new");
-    let upload = objects.begin("raw/parts", says(), None).await.expect("begins").id;
+    let layout = Some(s3door::Layout { part_size: 6, size: 12 });
+    let upload = objects.begin("raw/parts", says(), None, layout).await.expect("begins").id;
     let mut parts = Vec::new();
     for (n, text) in [(1, "first "), (2, "second")] {
         let part = objects.put_part("raw/parts", &upload, n, text.into()).await.expect("sends");

@@ -138,3 +138,137 @@ async fn abandoned_uploads_are_swept() {
     assert_eq!(part(&h, "k", &id, 1, vec![1]).await.status, 404);
     assert_eq!(h.objects.sweep().await.expect("sweeps"), 0);
 }
+
+/// The layout of uploads begun in process: parts stand in place, and everything else is as before.
+mod in_place {
+    use super::*;
+    use s3door::{Completion, Layout, NewObject, Sums};
+    use s3s::crypto::{Checksum as _, Md5};
+
+    const PART: u64 = 1_000;
+    const SIZE: u64 = 3_500;
+
+    async fn laid_out(h: &House, key: &str) -> String {
+        let layout = Some(Layout { part_size: PART, size: SIZE });
+        h.objects.begin(key, NewObject::default(), None, layout).await.expect("begins").id
+    }
+
+    fn bytes(number: u32, fill: u8) -> Vec<u8> {
+        vec![fill; if number == 4 { 500 } else { 1_000 }]
+    }
+
+    async fn house_small() -> House {
+        house_with(DoorPolicy { part_min: Bytes(1), ..policy() }).await
+    }
+
+    async fn finish(h: &House, key: &str, id: &str, numbers: &[u32], expect: Sums) -> Result<String, String> {
+        let there = h.objects.parts(key, id).await.expect("lists");
+        let chosen = there.into_iter().filter(|p| numbers.contains(&p.number));
+        let parts = chosen.map(|p| (p.number, p.etag, Sums::default())).collect();
+        let (key, upload) = (key.to_owned(), id.to_owned());
+        let done =
+            h.objects.complete(Completion { key, upload, parts, expect, ..Completion::default() }).await;
+        done.map(|m| m.etag).map_err(|e| e.to_string())
+    }
+
+    fn whole(h: &House, id: &str) -> Option<u64> {
+        std::fs::metadata(h.dir.path().join(".uploads").join(id).join("whole")).ok().map(|m| m.len())
+    }
+
+    #[tokio::test]
+    async fn parts_land_where_they_belong_in_any_order() {
+        let h = house_small().await;
+        let id = laid_out(&h, "k").await;
+        for n in [4, 2, 1, 3] {
+            assert_eq!(part(&h, "k", &id, n, bytes(n, n as u8)).await.status, 200);
+        }
+        assert_eq!(whole(&h, &id), Some(SIZE));
+        let listed = h.objects.parts("k", &id).await.expect("lists");
+        let hex = |b: &[u8]| hex::encode::<&[u8]>(Md5::checksum(b).as_ref());
+        assert_eq!(
+            listed.iter().map(|p| p.etag.clone()).collect::<Vec<_>>(),
+            (1..5).map(|n| hex(&bytes(n, n as u8))).collect::<Vec<_>>()
+        );
+        assert!(
+            finish(&h, "k", &id, &[1, 2, 3, 4], Sums::default()).await.expect("completes").ends_with("-4")
+        );
+        let expected: Vec<u8> = (1..5).flat_map(|n| bytes(n, n as u8)).collect();
+        assert_eq!(h.get("k").await.body, expected);
+        assert_eq!((h.temps(), whole(&h, &id)), (0, None));
+    }
+
+    #[tokio::test]
+    async fn a_part_sent_again_stands_apart_and_counts() {
+        let h = house_small().await;
+        let id = laid_out(&h, "k").await;
+        for n in 1..5 {
+            part(&h, "k", &id, n, bytes(n, 1)).await;
+        }
+        part(&h, "k", &id, 2, bytes(2, 9)).await;
+        let wrong =
+            Sums { sha256: Some("AAAAul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=".into()), ..Sums::default() };
+        assert!(finish(&h, "k", &id, &[1, 2, 3, 4], wrong).await.is_err());
+        assert_eq!(h.objects.parts("k", &id).await.expect("lists").len(), 4, "the parts stay");
+        finish(&h, "k", &id, &[1, 2, 3, 4], Sums::default()).await.expect("completes");
+        let expected = [vec![1; 1_000], vec![9; 1_000], vec![1; 1_500]].concat();
+        assert_eq!(h.get("k").await.body, expected);
+    }
+
+    #[tokio::test]
+    async fn a_broken_part_is_no_part() {
+        use tokio::io::AsyncWriteExt;
+        let h = house_small().await;
+        let id = laid_out(&h, "k").await;
+        let query = [("partNumber", "1"), ("uploadId", id.as_str())];
+        let url = h.url(&Ask::of("PUT", "k").query(&query));
+        let path = url.strip_prefix(&h.endpoint).expect("the path");
+        let host = h.endpoint.strip_prefix("http://").expect("the host");
+        let mut socket = tokio::net::TcpStream::connect(host).await.expect("connects");
+        let head = format!("PUT {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 1000\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.expect("sends");
+        socket.write_all(&[7; 600]).await.expect("sends");
+        h.until("bytes are being written", || whole(&h, &id).is_some()).await;
+        // Meanwhile another try of the same part: it goes its own way.
+        assert_eq!(part(&h, "k", &id, 1, bytes(1, 1)).await.status, 200);
+        for n in 2..5 {
+            part(&h, "k", &id, n, bytes(n, 1)).await;
+        }
+        finish(&h, "k", &id, &[1, 2, 3, 4], Sums::default()).await.expect("completes");
+        // The slow sender goes on: what it writes is nobody's any more.
+        socket.write_all(&[7; 400]).await.expect("sends");
+        let mut answer = vec![0; 12];
+        tokio::io::AsyncReadExt::read_exact(&mut socket, &mut answer).await.expect("an answer");
+        assert_eq!(answer, b"HTTP/1.1 404");
+        assert_eq!(h.get("k").await.body, vec![1; SIZE as usize]);
+        assert_eq!(h.temps(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_keeps_to_no_layout_is_copied() {
+        let h = house_small().await;
+        let id = laid_out(&h, "k").await;
+        part(&h, "k", &id, 1, bytes(1, 1)).await;
+        part(&h, "k", &id, 2, vec![2; 700]).await;
+        part(&h, "k", &id, 9, vec![9; 10]).await;
+        finish(&h, "k", &id, &[1, 2, 9], Sums::default()).await.expect("completes");
+        assert_eq!(h.get("k").await.body, [vec![1; 1_000], vec![2; 700], vec![9; 10]].concat());
+        let id = laid_out(&h, "gap").await;
+        for n in 1..5 {
+            part(&h, "gap", &id, n, bytes(n, n as u8)).await;
+        }
+        finish(&h, "gap", &id, &[2, 4], Sums::default()).await.expect("completes");
+        assert_eq!(h.get("gap").await.body, [vec![2; 1_000], vec![4; 500]].concat());
+    }
+
+    #[tokio::test]
+    async fn a_mismatch_leaves_no_record() {
+        let h = house_small().await;
+        let id = laid_out(&h, "k").await;
+        let query = [("partNumber", "1"), ("uploadId", id.as_str())];
+        let headers = [("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")];
+        let wrong = h.send(Ask::of("PUT", "k").query(&query).headers(&headers).body(bytes(1, 5))).await;
+        assert_eq!(wrong.code(), (400, "BadDigest".into()));
+        assert!(h.objects.parts("k", &id).await.expect("lists").is_empty());
+        assert_eq!(part(&h, "k", &id, 1, bytes(1, 1)).await.status, 200, "the place is free again");
+    }
+}

@@ -3,10 +3,11 @@
 //! `Open → Completing` (claim) → the raw store puts the parts together (its rename is the commit
 //! point) → the video goes `Reserved → Uploaded` → the next job is queued → `Completing → Completed`.
 
+use crate::error::{UploadError, video_fault};
 use crate::intake::sha256_hex;
 use crate::port::{RawFacts, RawStoreError, UploadQuery, UploadStoreError};
 use crate::record::{Upload, UploadState};
-use crate::uploads::{CompleteUpload, Progress, SweepReport, UploadError, Uploads, video_fault};
+use crate::uploads::{CompleteUpload, Progress, SweepReport, Uploads};
 use catalog::{Advance, Facts, FieldError, Video, VideoStoreError, jobs::JUDGE};
 use stdx::Fault;
 use vocab::{Status, UploadId, UserId};

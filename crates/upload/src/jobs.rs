@@ -1,7 +1,8 @@
 //! Durable jobs of uploading. Both are idempotent.
 
+use crate::error::UploadError;
 use crate::policy::UploadPolicy;
-use crate::uploads::{SweepReport, UploadError, Uploads};
+use crate::uploads::{SweepReport, Uploads};
 use async_trait::async_trait;
 use std::sync::Arc;
 use vocab::{MediaKey, Millis, UploadId};

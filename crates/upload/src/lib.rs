@@ -3,6 +3,7 @@
 mod completion;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod error;
 pub mod intake;
 pub mod jobs;
 pub mod memory;
@@ -12,6 +13,7 @@ pub mod port;
 pub mod record;
 pub mod uploads;
 
+pub use error::UploadError;
 pub use intake::StartUpload;
 pub use memory::{MemoryRawStore, MemoryUploadStore};
 pub use plan::PartPlan;
@@ -21,6 +23,4 @@ pub use port::{
     SignedPart, Signing, UploadQuery, UploadStore, UploadStoreError, Usage,
 };
 pub use record::{Upload, UploadState};
-pub use uploads::{
-    CompleteUpload, PartClaim, PartWant, Progress, SweepReport, UploadError, Uploads, UploadsDeps,
-};
+pub use uploads::{CompleteUpload, PartClaim, PartWant, Progress, SweepReport, Uploads, UploadsDeps};

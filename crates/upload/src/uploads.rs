@@ -3,6 +3,7 @@
 //! Every step is conditional on one item and may be repeated. A completion that dies anywhere is
 //! driven again by the owner's retry, by the store's `ObjectCreated` event or by the sweep.
 
+use crate::error::{UploadError, video_fault};
 use crate::intake::{Intake, StartUpload, intake};
 use crate::policy::UploadPolicy;
 use crate::port::{
@@ -13,8 +14,8 @@ use crate::record::{Upload, UploadState};
 use catalog::policy::MetadataPolicy;
 use catalog::{Advance, FieldError, Video, VideoStore, VideoStoreError};
 use std::sync::Arc;
-use stdx::{Clock, Entropy, Fault};
-use vocab::{Bytes, Millis, Status, UploadId, UserId};
+use stdx::{Clock, Entropy};
+use vocab::{Bytes, Status, UploadId, UserId};
 use work::Jobs;
 
 /// What uploading works with.
@@ -28,33 +29,6 @@ pub struct UploadsDeps {
     pub jobs: Jobs,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    #[error("the request cannot be taken as it is")]
-    Invalid(Vec<FieldError>),
-    #[error("a file has at most {max}")]
-    TooLarge { max: Bytes },
-    /// Unknown, or another owner's: the same answer.
-    #[error("no such upload")]
-    NotFound,
-    /// Aborted or expired.
-    #[error("the upload has ended")]
-    Ended,
-    /// Completed already, or being completed: nothing more to send.
-    #[error("the upload is {0:?}")]
-    NotOpen(UploadState),
-    #[error("over the limit of {limit} {what}")]
-    Quota { what: &'static str, limit: u64, retry_after: Option<Millis> },
-    #[error("the idempotency key was used for another request")]
-    IdempotencyMismatch,
-    #[error("parts {missing:?} are missing")]
-    Incomplete { missing: Vec<u32> },
-    #[error("the file's sha-256 is not the declared one")]
-    ChecksumMismatch { found: String },
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// A part that a client is about to send.
@@ -382,34 +356,4 @@ fn all_received(upload: Upload) -> Progress {
 fn is_sha256_base64(text: &str) -> bool {
     let body = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
     text.len() == 44 && text.ends_with('=') && text.bytes().take(43).all(body)
-}
-
-pub(crate) fn video_fault(e: VideoStoreError) -> Fault {
-    match e {
-        VideoStoreError::Fault(fault) => fault,
-        other => Fault::internal(other),
-    }
-}
-
-impl From<UploadStoreError> for UploadError {
-    fn from(e: UploadStoreError) -> Self {
-        match e {
-            UploadStoreError::NotFound(_) => Self::NotFound,
-            UploadStoreError::Stale { actual: UploadState::Aborted, .. } => Self::Ended,
-            UploadStoreError::Stale { actual, .. } => Self::NotOpen(actual),
-            UploadStoreError::Quota { what, limit, retry_after } => Self::Quota { what, limit, retry_after },
-            UploadStoreError::Fault(fault) => Self::Fault(fault),
-        }
-    }
-}
-
-impl From<RawStoreError> for UploadError {
-    fn from(e: RawStoreError) -> Self {
-        match e {
-            RawStoreError::NoSuchUpload => Self::Ended,
-            RawStoreError::Parts { numbers } => Self::Incomplete { missing: numbers },
-            RawStoreError::ChecksumMismatch { found } => Self::ChecksumMismatch { found },
-            RawStoreError::Fault(fault) => Self::Fault(fault),
-        }
-    }
 }

@@ -35,7 +35,7 @@ impl Bucket {
             user: self.user_metadata(input.metadata)?,
         };
         self.objects.check_room(vocab::Bytes(0))?;
-        let upload = self.objects.begin(&input.key, says, algorithm.map(str::to_owned)).await?;
+        let upload = self.objects.begin(&input.key, says, algorithm.map(str::to_owned), None).await?;
         let output = CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
@@ -58,7 +58,10 @@ impl Bucket {
         let upload = self.objects.upload(&input.key, &input.upload_id).await?;
         let declared = declared(input.content_length)?;
         let algorithms = claims.algorithms(upload.algorithm.as_deref());
-        let wanted = Wanted { declared: Some(declared), algorithms };
+        let (key, id) = (input.key.clone(), input.upload_id.clone());
+        let claim = move |o: &crate::Objects| o.claim_place(&key, &id, number, declared);
+        let place = self.objects.blocking(claim).await?;
+        let wanted = Wanted { declared: Some(declared), algorithms, place };
         let received = self.objects.receive(blob(input.body), wanted).await?;
         claims.check(&received)?;
         let (key, id) = (input.key, input.upload_id);

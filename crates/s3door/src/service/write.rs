@@ -2,9 +2,9 @@
 
 use super::{Bucket, Reply, condition, etag, is_composite, length, time, with_sums};
 use crate::checks::Claims;
+use crate::commit::Commit;
 use crate::error::StoreError;
 use crate::meta::NewObject;
-use crate::objects::Commit;
 use crate::receive::Wanted;
 use s3s::dto::{
     ChecksumType, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectsInput,
@@ -33,7 +33,8 @@ impl Bucket {
         };
         crate::name::Place::of(&input.key)?;
         let declared = declared(input.content_length)?;
-        let wanted = Wanted { declared: Some(declared), algorithms: claims.algorithms(None) };
+        let wanted =
+            Wanted { declared: Some(declared), algorithms: claims.algorithms(None), ..Wanted::default() };
         let received = self.objects.receive(blob(input.body), wanted).await?;
         claims.check(&received)?;
         let commit = Commit { key: input.key, says, condition, ..Commit::default() };
