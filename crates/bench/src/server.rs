@@ -22,7 +22,11 @@ fn free_port() -> anyhow::Result<u16> {
 
 impl Server {
     pub async fn start(signal: &Path) -> anyhow::Result<Self> {
-        let data = tempfile::tempdir()?;
+        Self::start_on(signal, tempfile::tempdir()?).await
+    }
+
+    /// Starts on a data directory that may hold something already.
+    pub async fn start_on(signal: &Path, data: tempfile::TempDir) -> anyhow::Result<Self> {
         let (port, s3) = (free_port()?, free_port()?);
         let url = format!("http://127.0.0.1:{port}");
         let started = Instant::now();

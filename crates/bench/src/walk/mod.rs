@@ -30,5 +30,8 @@ pub async fn run(signal: &Path, media: &Path, report: &mut Report) -> anyhow::Re
     });
     upload::run(&server, report).await?;
     media::run(&server, media, report).await?;
-    feed::run(&server, report).await
+    drop(server);
+    let data = tempfile::tempdir()?;
+    feed::seed(data.path()).await?;
+    feed::run(&Server::start_on(signal, data).await?, report).await
 }

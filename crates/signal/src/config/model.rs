@@ -196,7 +196,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: "auto".into(), filter: "info".into() }
+        Self { format: "auto".into(), filter: "info,s3s=off".into() }
     }
 }
 
