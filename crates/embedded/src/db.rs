@@ -186,7 +186,11 @@ fn write_loop(mut conn: Connection, tasks: &mpsc::Receiver<Task>, batch: usize) 
                         Err(_) => break,
                     }
                 }
-                tx.commit().map_err(|e| e.to_string())
+                tx.commit().map_err(|e| match fault(e) {
+                    full if full.kind == FaultKind::Full => (FaultKind::Full, full.to_string()),
+                    // Whatever it was, the same write may succeed later.
+                    other => (FaultKind::Unavailable, other.to_string()),
+                })
             }
             // The task is dropped unanswered and its caller told that the store is gone.
             Err(e) => {
@@ -195,7 +199,7 @@ fn write_loop(mut conn: Connection, tasks: &mpsc::Receiver<Task>, batch: usize) 
             }
         };
         for reply in replies {
-            reply(committed.clone().map_err(|e| Fault::new(FaultKind::Unavailable, e)));
+            reply(committed.clone().map_err(|(kind, said)| Fault::new(kind, said)));
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod library;
 pub mod moderation;
 pub mod objects;
+mod orphans;
 pub mod policy;
 pub mod upload;
 pub mod work;

@@ -48,12 +48,15 @@ pub async fn open(
         tracing::info!(orphans, "jobs of a killed process run again");
     }
     let (objects, door) = objects(config, data, (clock, entropy), jobs)?;
+    let uploads: Arc<dyn upload::UploadStore> =
+        Arc::new(embedded::upload::EmbeddedUploadStore::new(db.clone()));
+    objects.drop_orphans(uploads.as_ref()).await.context("cannot tidy up after an earlier run")?;
     Ok(Stores {
         library: Arc::new(embedded::library::EmbeddedLibraryStore::new(db.clone())),
         accounts: Arc::new(embedded::identity::EmbeddedAccountStore::new(db.clone())),
         sessions: Arc::new(embedded::identity::EmbeddedSessionStore::new(db.clone())),
         keys: Arc::new(embedded::identity::EmbeddedKeyStore::new(db.clone())),
-        uploads: Arc::new(embedded::upload::EmbeddedUploadStore::new(db.clone())),
+        uploads,
         moderation: Arc::new(embedded::moderation::EmbeddedModerationStore::new(db.clone())),
         blocks: Arc::new(embedded::moderation::EmbeddedBlockList::new(db.clone())),
         events: Arc::new(embedded::events::EmbeddedEventLog::new(db.clone())),
