@@ -83,7 +83,8 @@ pub enum MediaStoreError {
 /// The objects of a video: the raw file to read, drafts of pass A to read, the package to write.
 #[async_trait]
 pub trait MediaStore: Send + Sync + 'static {
-    /// Durable and whole under its key, or not there. Overwrites: the same name always gets the same bytes.
+    /// Durable and whole under its key, or not there. Overwrites: a second run of an encode writes the same
+    /// names, as long as nobody could have read them.
     async fn put(&self, key: MediaKey, content: Content) -> Result<(), MediaStoreError>;
     /// What was put; `NotFound` when nothing was.
     async fn get(&self, key: MediaKey) -> Result<Bytes, MediaStoreError>;

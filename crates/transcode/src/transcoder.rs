@@ -126,6 +126,9 @@ impl Transcoder {
         match self.run(video, progress).await {
             Ok(status) => Ok(status),
             Err(Halt::Refused(reason)) => self.fail(id, reason).await,
+            Err(Halt::Again(TranscodeError::Shelf(ShelfError::Overtaken))) => {
+                Ok(self.0.videos.get(id).await?.status)
+            }
             Err(Halt::Again(e)) => Err(e),
         }
     }
@@ -141,7 +144,8 @@ impl Transcoder {
         crash::reached(STARTED);
         let work = WorkDir::create(&self.0.work_root, &format!("{}-{:016x}", video.id, self.0.entropy.u64()))
             .map_err(Fault::from)?;
-        let shelf = Shelf { media: self.0.media.as_ref(), video: &video, names: &order.names };
+        let (videos, media) = (self.0.videos.as_ref(), self.0.media.as_ref());
+        let shelf = Shelf { videos, media, video: &video, names: &order.names };
         let encoded = self.encode(&video, &order, &work, &progress).await?;
         crash::reached(ENCODED);
         let segment_ms = u32::try_from(order.plan.segment_ms.0).unwrap_or(2_000);
@@ -266,14 +270,23 @@ impl Transcoder {
         loop {
             tokio::select! {
                 biased;
-                done = &mut work => return done,
+                done = &mut work => {
+                    if told.has_changed().unwrap_or(true) {
+                        self.announce(video, status, told).await;
+                    }
+                    return done;
+                }
                 changed = told.changed(), if listening => {
                     listening = changed.is_ok();
-                    let percent = *told.borrow_and_update();
-                    self.0.listener.progressed(video.id, video.owner, status, percent).await;
+                    self.announce(video, status, told).await;
                 }
             }
         }
+    }
+
+    async fn announce(&self, video: &Video, status: Status, told: &mut tokio::sync::watch::Receiver<u8>) {
+        let percent = *told.borrow_and_update();
+        self.0.listener.progressed(video.id, video.owner, status, percent).await;
     }
 
     async fn publish(&self, video: &Video, package: Package) -> Result<Status, Halt> {

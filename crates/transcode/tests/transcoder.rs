@@ -382,6 +382,46 @@ async fn a_takedown_during_the_encode_wins() {
     assert_eq!(w.run(7).await.expect("nothing to do"), Status::Removed);
 }
 
+/// An encoder during whose work somebody else publishes the video.
+struct Slow {
+    videos: Arc<MemoryVideoStore>,
+    inner: MemoryEncoder,
+}
+
+#[async_trait]
+impl Encoder for Slow {
+    fn fingerprint(&self) -> String {
+        self.inner.fingerprint()
+    }
+    async fn encode(&self, job: EncodeJob) -> Result<Encoded, MediaError> {
+        for (from, to) in [(Status::Encoding, Status::Verifying), (Status::Verifying, Status::Published)] {
+            self.videos.advance(Advance::new(job.video, from, to, Millis(1))).await.expect("is moved");
+        }
+        self.inner.encode(job).await
+    }
+    async fn verify(&self, job: VerifyJob) -> Result<(), MediaError> {
+        self.inner.verify(job).await
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_overtaken_writes_nothing() {
+    let w = World::new().await.with(video(7)).await;
+    let transcoder = Transcoder::new(TranscoderDeps {
+        videos: w.videos.clone(),
+        listener: w.listener.clone(),
+        media: w.media.clone(),
+        encoder: Arc::new(Slow { videos: w.videos.clone(), inner: MemoryEncoder::default() }),
+        clock: Arc::new(ManualClock::default()),
+        entropy: Arc::new(SeededEntropy::new(2)),
+        profile: LadderProfile::default(),
+        work_root: w.dir.path().join("work"),
+    });
+    let ended = transcoder.transcode(VideoId(7), Arc::new(|_| {})).await.expect("no error");
+    assert_eq!(ended, Status::Published);
+    assert!(w.public_keys().is_empty());
+}
+
 #[tokio::test]
 async fn trim_and_mute_reach_the_package_and_giving_up_has_a_reason() {
     let mut v = video(7);
