@@ -51,6 +51,22 @@ pub(crate) struct Ran {
     pub frames: u64,
 }
 
+/// Why a run did not succeed.
+pub(crate) enum RunError {
+    /// The program ended by itself and complained. In pass A that is the file's fault, later it is ours.
+    GaveUp(String),
+    Media(MediaError),
+}
+
+impl From<RunError> for MediaError {
+    fn from(e: RunError) -> Self {
+        match e {
+            RunError::GaveUp(said) => Self::Failed(said),
+            RunError::Media(e) => e,
+        }
+    }
+}
+
 impl Ffmpeg {
     /// Finds the programs and asks what they can do. Fails when something is missing that no work can
     /// do without; [`crate::doctor::examine`] says the same in words for a person.
@@ -135,7 +151,7 @@ impl Ffmpeg {
     }
 
     /// Runs ffmpeg in a room until it succeeds or its end is understood.
-    pub(crate) async fn run(&self, run: Run<'_>) -> Result<Ran, MediaError> {
+    pub(crate) async fn run(&self, run: Run<'_>) -> Result<Ran, RunError> {
         let limits = &self.0.policy.limits;
         let cpu_s = limits.cpu_base_s + limits.cpu_per_media_s * (run.media_ms.max(0) as u64).div_ceil(1000);
         let task = Task {
@@ -148,7 +164,7 @@ impl Ffmpeg {
         };
         let mut meter = Meter::new(run.progress, run.media_ms);
         let mut each_line = |line: &str| meter.line(line);
-        let done = child::run(&task, Some(&mut each_line)).await.map_err(trouble)?;
+        let done = child::run(&task, Some(&mut each_line)).await.map_err(|t| RunError::Media(trouble(t)))?;
         if done.status.success() {
             return Ok(Ran { done, frames: meter.frames });
         }
@@ -157,21 +173,19 @@ impl Ffmpeg {
 }
 
 /// A child that ended badly by itself: whose fault was it?
-fn failed(done: &Done) -> MediaError {
+fn failed(done: &Done) -> RunError {
     use std::os::unix::process::ExitStatusExt;
     if let Some(signal) = done.status.signal() {
-        return killed(signal);
+        return RunError::Media(killed(signal));
     }
     if done.log.has("No space left on device") || done.log.has("File too large") {
-        return MediaError::Fault(Fault::new(FaultKind::Full, done.log.last_words()));
+        return RunError::Media(Fault::new(FaultKind::Full, done.log.last_words()).into());
     }
     if done.log.has("Cannot allocate memory") {
-        return MediaError::Refused(refuse(
-            "media.too_large",
-            "The video needs more memory than we give to one.",
-        ));
+        let reason = refuse("media.too_large", "The video needs more memory than we give to one.");
+        return RunError::Media(MediaError::Refused(reason));
     }
-    MediaError::Failed(done.log.last_words())
+    RunError::GaveUp(done.log.last_words())
 }
 
 fn killed(signal: i32) -> MediaError {

@@ -1,7 +1,7 @@
 //! Pass A: audit, then one decode for frames, sheet, poster and loudness.
 
 use crate::audit::{Source, refuse};
-use crate::engine::{Ffmpeg, Ran, Run};
+use crate::engine::{Ffmpeg, Ran, Run, RunError};
 use crate::loudness::loudness;
 use crate::pass_a_args::{COVER, COVER_THUMB, SPRITE, THUMBS, Wanted, pass_a, sprite_facts};
 use crate::poster::{Thumb, best, blurhash_of, thumbs};
@@ -84,17 +84,13 @@ impl Ffmpeg {
 }
 
 /// In pass A a decoder that gives up gives up on the file.
-fn unreadable(e: MediaError) -> MediaError {
+fn unreadable(e: RunError) -> MediaError {
     match e {
-        MediaError::Failed(said)
-            if !said.starts_with("killed")
-                && !said.starts_with("not done")
-                && !said.starts_with("no progress") =>
-        {
-            tracing::info!(%said, "pass A gave up on a file");
+        RunError::GaveUp(said) => {
+            tracing::warn!(%said, "pass A gave up on a file");
             MediaError::Refused(refuse("media.unreadable", "The video cannot be decoded. It may be damaged."))
         }
-        other => other,
+        RunError::Media(e) => e,
     }
 }
 
