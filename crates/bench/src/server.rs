@@ -12,6 +12,7 @@ pub struct Server {
     child: Child,
     data: tempfile::TempDir,
     pub url: String,
+    pub objects_url: String,
     /// From process start to the first feed page of a guest.
     pub to_first_page: Duration,
 }
@@ -40,7 +41,8 @@ impl Server {
             .stderr(Stdio::inherit())
             .spawn()
             .with_context(|| format!("cannot start {}", signal.display()))?;
-        let mut server = Self { child, data, url, to_first_page: Duration::ZERO };
+        let objects_url = format!("http://127.0.0.1:{s3}");
+        let mut server = Self { child, data, url, objects_url, to_first_page: Duration::ZERO };
         loop {
             if let Ok(viewer) = Client::guest(&server.url, "00000000000000000000000001", "bench").await {
                 viewer.get("/v1/feed?limit=10").await?;
@@ -54,6 +56,10 @@ impl Server {
 
     pub async fn operator(&self) -> anyhow::Result<Client> {
         Client::of_data_dir(self.data.path()).await
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.data.path()
     }
 
     /// Resident memory in MiB.

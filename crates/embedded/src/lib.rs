@@ -18,4 +18,14 @@ pub use db::Database;
 pub use policy::DbPolicy;
 
 /// The tables of every room, in the order they are created.
-pub const SCHEMA: &[&str] = &[catalog::SCHEMA, library::SCHEMA, work::SCHEMA, identity::SCHEMA, moderation::SCHEMA, upload::SCHEMA, events::SCHEMA, engagement::SCHEMA, feed::SCHEMA];
+pub const SCHEMA: &[&str] = &[
+    catalog::SCHEMA,
+    library::SCHEMA,
+    work::SCHEMA,
+    identity::SCHEMA,
+    moderation::SCHEMA,
+    upload::SCHEMA,
+    events::SCHEMA,
+    engagement::SCHEMA,
+    feed::SCHEMA,
+];

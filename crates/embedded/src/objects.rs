@@ -12,8 +12,8 @@ use ::work::Jobs;
 use async_trait::async_trait;
 use bytes::Bytes as Octets;
 use s3door::{
-    Completion, Layout, NewObject, ObjectCreated, ObjectListener, ObjectMeta, Objects, PresignRequest, Presigner,
-    StoreError, Sums,
+    Completion, Layout, NewObject, ObjectCreated, ObjectListener, ObjectMeta, Objects, PresignRequest,
+    Presigner, StoreError, Sums,
 };
 use std::sync::Arc;
 use stdx::{BoxError, Clock, Fault};

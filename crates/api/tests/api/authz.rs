@@ -165,7 +165,8 @@ async fn path(h: &House, operation: &Operation, row: &Row, people: &People) -> S
         h.jobs.enqueue(id, NewJob::new("catalog.sweep", id, now), now).await.expect("enqueued");
         id.to_string()
     } else if template.starts_with("/v1/uploads/") {
-        let ask = StartUpload { filename: "a.mp4".into(), size_bytes: Bytes(1_000), ..StartUpload::default() };
+        let ask =
+            StartUpload { filename: "a.mp4".into(), size_bytes: Bytes(1_000), ..StartUpload::default() };
         h.state.uploads.start(people.owner.id, ask, None).await.expect("begun").id.to_string()
     } else if template.contains("{device_id}") {
         people.owner_device.to_string()
@@ -177,7 +178,8 @@ async fn path(h: &House, operation: &Operation, row: &Row, people: &People) -> S
     ["{id}", "{device_id}"]
         .iter()
         .fold(template.to_owned(), |p, part| p.replace(part, &id))
-        .replace("{n}", "1").replace("{sha256}", &"0".repeat(64))
+        .replace("{n}", "1")
+        .replace("{sha256}", &"0".repeat(64))
 }
 
 fn judge(who: &str, operation: &Operation, passes: bool, reply: &Reply) {

@@ -61,7 +61,12 @@ fn package(n: u64) -> Package {
         height: 1280,
         fps_milli: 30_000,
         has_audio: true,
-        renditions: vec![rendition(360, 700), rendition(240, 400), rendition(540, 1100), rendition(720, 2000)],
+        renditions: vec![
+            rendition(360, 700),
+            rendition(240, 400),
+            rendition(540, 1100),
+            rendition(720, 2000),
+        ],
         segment_ms: vec![2_000; 6],
         blurhash: Some("LEHV6nWB2yk8pyo0adR*.7kCMdnj".into()),
         sprite: None,
@@ -102,7 +107,10 @@ pub async fn run(server: &Server, report: &mut Report) -> anyhow::Result<()> {
     let histogram = histogram.lock().expect("not poisoned");
     let ms = |q: f64| histogram.value_at_quantile(q) as f64 / 1000.0;
     let (p50, p90, max) = (ms(0.5), ms(0.9), ms(1.0));
-    println!("feed pages: {} at {RATE}/s, p50 {p50:.2} ms, p90 {p90:.2} ms, max {max:.2} ms", histogram.len());
+    println!(
+        "feed pages: {} at {RATE}/s, p50 {p50:.2} ms, p90 {p90:.2} ms, max {max:.2} ms",
+        histogram.len()
+    );
     report.add(&Figure {
         name: "feed_page_p99_at_300_rps",
         value: ms(0.99),

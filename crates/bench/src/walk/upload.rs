@@ -4,6 +4,7 @@ use crate::report::{Better, Figure, Report};
 use crate::server::Server;
 use anyhow::{Context, ensure};
 use bytes::Bytes;
+use s3door::{Credentials, PresignRequest, Presigner};
 use serde_json::json;
 use signal::client::{Client, text_of};
 use std::time::Instant;
@@ -11,12 +12,14 @@ use std::time::Instant;
 /// Bytes of the file sent.
 const SIZE: usize = 128 << 20;
 const ROUNDS: usize = 3;
+/// Parts on their way at once.
+const AT_ONCE: usize = 4;
 
 pub async fn run(server: &Server, report: &mut Report) -> anyhow::Result<()> {
     let bytes = Bytes::from(noise(SIZE));
     let (mut parts, mut plain) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        plain.push(plain_put(&bytes).await?);
+        plain.push(plain_put(server, &bytes, round).await?);
         let client =
             Client::guest(&server.url, &format!("0000000000000000000000010{round}"), "bench").await?;
         parts.push(by_parts(&client, &bytes).await?);
@@ -42,6 +45,7 @@ fn noise(n: usize) -> Vec<u8> {
     bytes
 }
 
+/// As the web client does it: parts signed in batches, four on their way at once.
 async fn by_parts(client: &Client, bytes: &Bytes) -> anyhow::Result<f64> {
     let started = Instant::now();
     let upload =
@@ -49,60 +53,44 @@ async fn by_parts(client: &Client, bytes: &Bytes) -> anyhow::Result<f64> {
     let id = text_of(&upload, "upload_id")?;
     let part_size = usize::try_from(upload["part_size_bytes"].as_u64().context("part size")?)?;
     let numbers: Vec<usize> = (1..=bytes.len().div_ceil(part_size)).collect();
-    for batch in numbers.chunks(4) {
+    for batch in numbers.chunks(AT_ONCE) {
         let parts: Vec<_> = batch
             .iter()
             .map(|n| json!({ "number": n, "size_bytes": part_size.min(bytes.len() - (n - 1) * part_size) }))
             .collect();
         let signed = client.post(&format!("/v1/uploads/{id}/parts"), &json!({ "parts": parts })).await?;
         let signed = signed["parts"].as_array().cloned().context("signed parts")?;
-        for (part, n) in signed.iter().zip(batch) {
+        let sent = signed.iter().zip(batch).map(|(part, n)| {
             let from = (n - 1) * part_size;
-            client.put_part(part, bytes.slice(from..(from + part_size).min(bytes.len()))).await?;
-        }
+            client.put_part(part, bytes.slice(from..(from + part_size).min(bytes.len())))
+        });
+        futures::future::try_join_all(sent).await?;
     }
     client.post(&format!("/v1/uploads/{id}/complete"), &json!({})).await?;
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// The yardstick: the same bytes PUT in one request to a minimal hyper-based receiver that writes and
-/// syncs a file, so that both pay for loopback, disk and fsync.
-async fn plain_put(bytes: &Bytes) -> anyhow::Result<f64> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}/file", listener.local_addr()?);
-    let receiver = tokio::spawn(receive_one(listener, bytes.len()));
-    let started = Instant::now();
-    let answer = reqwest::Client::builder().no_proxy().build()?.put(url).body(bytes.clone()).send().await?;
-    ensure!(answer.status().is_success(), "the plain PUT was refused");
-    let seconds = started.elapsed().as_secs_f64();
-    receiver.await??;
-    Ok(seconds)
-}
-
-async fn receive_one(listener: tokio::net::TcpListener, size: usize) -> anyhow::Result<()> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let (mut socket, _) = listener.accept().await?;
-    let mut buffer = vec![0u8; 256 << 10];
-    let mut head = Vec::new();
-    let body_at = loop {
-        let n = socket.read(&mut buffer).await?;
-        ensure!(n > 0, "closed early");
-        head.extend_from_slice(&buffer[..n]);
-        if let Some(at) = head.windows(4).position(|w| w == b"\r\n\r\n") {
-            break at + 4;
-        }
+/// The yardstick: the same bytes in one signed PUT to the same object store, so that both pay for
+/// loopback, hashing, disk and fsync.
+async fn plain_put(server: &Server, bytes: &Bytes, round: usize) -> anyhow::Result<f64> {
+    let secret = |name: &str| std::fs::read_to_string(server.data_dir().join("secrets").join(name));
+    let credentials = Credentials {
+        access_key: secret("s3-access-key")?.trim().to_owned(),
+        secret_key: secret("s3-secret-key")?.trim().to_owned(),
     };
-    let dir = tempfile::tempdir()?;
-    let mut file = tokio::fs::File::create(dir.path().join("file")).await?;
-    file.write_all(&head[body_at..]).await?;
-    let mut got = head.len() - body_at;
-    while got < size {
-        let n = socket.read(&mut buffer).await?;
-        ensure!(n > 0, "closed early");
-        file.write_all(&buffer[..n]).await?;
-        got += n;
-    }
-    file.sync_all().await?;
-    socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await?;
-    Ok(())
+    let url = Presigner::new(credentials, "us-east-1").sign(&PresignRequest {
+        method: "PUT",
+        endpoint: &server.objects_url,
+        bucket: "signal-media",
+        key: &format!("bench/{round}"),
+        query: &[],
+        headers: &[],
+        now: stdx::Clock::now(&stdx::SystemClock),
+        life: vocab::Millis::from_secs(600),
+    })?;
+    let http = signal::client::http()?;
+    let started = Instant::now();
+    let answer = http.put(url).body(bytes.clone()).send().await?;
+    ensure!(answer.status().is_success(), "the plain PUT was refused: {}", answer.text().await?);
+    Ok(started.elapsed().as_secs_f64())
 }
