@@ -16,13 +16,16 @@ const EXIT_REFUSED: u8 = 3;
 /// No server answers.
 const EXIT_NO_SERVER: u8 = 4;
 
+/// What is left of the time to stop when the roles have had theirs.
+pub(crate) const CLOSING: std::time::Duration = std::time::Duration::from_secs(1);
+
 pub fn main(cli: Cli) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => return failed(&anyhow::Error::new(e).context("cannot start the runtime")),
     };
     let outcome = runtime.block_on(dispatch(cli));
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    runtime.shutdown_timeout(CLOSING);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => failed(&e),

@@ -60,7 +60,7 @@ pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<
         }
     }
     let _ = tell_stop.send(true);
-    let drain = Duration::from_secs(config.server.drain_s);
+    let drain = Duration::from_secs(config.server.drain_s).saturating_sub(crate::run::CLOSING);
     let all = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(drain, all).await.is_err() {
         tracing::warn!("what did not finish in time runs again at the next start");

@@ -4,7 +4,7 @@
 mod house;
 
 use anyhow::ensure;
-use house::{clip, free_port, has_ffmpeg, pad, publish, published_once, spawn};
+use house::{House, clip, free_port, has_ffmpeg, pad, publish, published_once, spawn};
 use moderation::{decisions, moderator, settle};
 use std::collections::VecDeque;
 use std::os::unix::process::ExitStatusExt;
@@ -53,6 +53,15 @@ const POINTS: &[(&str, u32)] = &[
     (transcoder::PUBLISHED, 1),
 ];
 
+/// Steps that a restart begins again: killed there twice in a row.
+const TWICE: &[(&str, u32)] = &[
+    ("s3door.complete.assembled", 1),
+    (moderator::EXAMINED, 1),
+    (transcoder::ENCODED, 1),
+    (transcoder::OBJECT_STORED, 5),
+    (transcoder::VERIFYING, 1),
+];
+
 /// A run waits as much as it works.
 const RUNS_AT_ONCE: usize = 3;
 /// The file is a part and a bit.
@@ -71,20 +80,23 @@ async fn killed_at_any_point_the_video_is_published_exactly_once() {
     let scratch = tempfile::tempdir().expect("a directory");
     let file: Arc<Path> = clip(scratch.path(), 2).into();
     pad(&file, PADDING);
-    let todo: Arc<Mutex<VecDeque<(&str, u32)>>> = Arc::new(Mutex::new(POINTS.iter().copied().collect()));
+    let once = POINTS.iter().map(|(point, nth)| (format!("{point}:{nth}"), 1));
+    let twice = TWICE.iter().map(|(point, nth)| (format!("{point}:{nth}"), 2));
+    let todo: Arc<Mutex<VecDeque<(String, u32)>>> = Arc::new(Mutex::new(once.chain(twice).collect()));
     let mut runs = tokio::task::JoinSet::new();
     for _ in 0..RUNS_AT_ONCE {
         let (todo, file) = (Arc::clone(&todo), Arc::clone(&file));
         runs.spawn(async move {
             let mut failed = Vec::new();
             loop {
-                let Some((point, nth)) = todo.lock().expect("lives").pop_front() else { return failed };
+                let Some((point, kills)) = todo.lock().expect("lives").pop_front() else { return failed };
                 let started = Instant::now();
-                match survive(&format!("{point}:{nth}"), &file).await {
+                match survive(&point, kills, &file).await {
                     Ok(()) => {
-                        println!("{point}:{nth}: published once, {:.1} s", started.elapsed().as_secs_f64())
+                        let took = started.elapsed().as_secs_f64();
+                        println!("{point}, killed {kills} ×: published once, {took:.1} s");
                     }
-                    Err(e) => failed.push(format!("{point}:{nth}: {e:#}")),
+                    Err(e) => failed.push(format!("{point}, killed {kills} ×: {e:#}")),
                 }
             }
         });
@@ -93,30 +105,15 @@ async fn killed_at_any_point_the_video_is_published_exactly_once() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-async fn survive(point: &str, file: &Path) -> anyhow::Result<()> {
+async fn survive(point: &str, kills: u32, file: &Path) -> anyhow::Result<()> {
     let data = tempfile::tempdir()?;
     let (port, s3) = (free_port(), free_port());
-    let mut first = spawn(data.path(), port, s3, Some(point));
-    if first.ready().await.is_ok() {
-        // The client notices the death as any client would: its call fails, or it waits in vain.
-        let until_dead = async {
-            let operator = first.operator().await?;
-            publish(&operator, file, point).await
-        };
-        let _ = tokio::time::timeout(Duration::from_secs(60), until_dead).await;
+    for _ in 0..kills {
+        dies_at(point, spawn(data.path(), port, s3, Some(point)), file).await?;
     }
-    let waited = Instant::now();
-    let died = loop {
-        if let Some(status) = first.dead() {
-            break status;
-        }
-        ensure!(waited.elapsed() < Duration::from_secs(10), "the process never came to this point");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
-    ensure!(died.signal() == Some(nix::libc::SIGKILL), "it was not killed but ended with {died}");
-    let mut second = spawn(data.path(), port, s3, None);
-    second.ready().await?;
-    let operator = second.operator().await?;
+    let mut last = spawn(data.path(), port, s3, None);
+    last.ready().await?;
+    let operator = last.operator().await?;
     if point == "s3door.part.stored:1" {
         // What stood on the disk when the process died is not asked for again.
         let upload = house::reserve(&operator, file, std::fs::metadata(file)?.len() as usize, point).await?;
@@ -126,7 +123,28 @@ async fn survive(point: &str, file: &Path) -> anyhow::Result<()> {
     }
     let video = publish(&operator, file, point).await?;
     published_once(&operator, data.path(), &video).await?;
-    let (status, _) = second.stop().await?;
+    let (status, _) = last.stop().await?;
     ensure!(status.success(), "SIGTERM ended with {status}");
+    Ok(())
+}
+
+async fn dies_at(point: &str, mut house: House, file: &Path) -> anyhow::Result<()> {
+    if house.ready().await.is_ok() {
+        // The client notices the death as any client would: its call fails, or it waits in vain.
+        let until_dead = async {
+            let operator = house.operator().await?;
+            publish(&operator, file, point).await
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(60), until_dead).await;
+    }
+    let waited = Instant::now();
+    let died = loop {
+        if let Some(status) = house.dead() {
+            break status;
+        }
+        ensure!(waited.elapsed() < Duration::from_secs(10), "the process never came to this point");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    ensure!(died.signal() == Some(nix::libc::SIGKILL), "it was not killed but ended with {died}");
     Ok(())
 }

@@ -184,3 +184,34 @@ async fn open_sockets_and_silent_connections_do_not_hold_up_the_end() {
     assert!(status.success(), "{status}");
     println!("stopped after {:.1} s", took.as_secs_f64());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_sent_bodies_do_not_hold_up_the_end() {
+    let (_data, mut house) = running().await;
+    let operator = house.operator().await.expect("an operator");
+    let ask = json!({ "filename": "a.mp4", "size_bytes": 1000, "title": "half" });
+    let upload = operator.post("/v1/uploads", &ask).await.expect("reserved");
+    let parts = format!("/v1/uploads/{}/parts", text_of(&upload, "upload_id").expect("an id"));
+    let signed = operator.post(&parts, &json!({ "numbers": [1] })).await.expect("signed");
+    let url = text_of(&signed["parts"][0], "url").expect("an address");
+    let path = url.strip_prefix(&house.s3_url).expect("ours");
+    let bearer = operator.access_token();
+    let host = |url: &str| url.trim_start_matches("http://").to_owned();
+    let requests = [
+        (host(&house.s3_url), format!("PUT {path} HTTP/1.1")),
+        (host(&house.url), format!("POST /v1/uploads HTTP/1.1\r\nauthorization: Bearer {bearer}")),
+    ];
+    let mut silent = Vec::new();
+    for (host, head) in requests {
+        let mut line = TcpStream::connect(&host).await.expect("connects");
+        let text = format!(
+            "{head}\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{\"a\":"
+        );
+        tokio::io::AsyncWriteExt::write_all(&mut line, text.as_bytes()).await.expect("writes");
+        silent.push(line);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (status, took) = house.stop().await.expect("ends within 10 s");
+    assert!(status.success(), "{status}");
+    println!("stopped after {:.1} s", took.as_secs_f64());
+}
