@@ -65,7 +65,20 @@ async fn attempts(operator: &Client, kind: &str) -> anyhow::Result<u64> {
     job["attempts"].as_u64().with_context(|| format!("attempts of {job}"))
 }
 
+/// A probe lives for a tenth of a second: on a busy machine it may come and go unseen.
+const ROUNDS: usize = 8;
+
 async fn killed_in(step: Step, kind: &str) -> anyhow::Result<()> {
+    for _ in 0..ROUNDS {
+        if killed_once(step, kind).await? {
+            return Ok(());
+        }
+    }
+    bail!("no {step:?} was seen in {ROUNDS} rounds")
+}
+
+/// `false` when the child was not seen before the video came to its end.
+async fn killed_once(step: Step, kind: &str) -> anyhow::Result<bool> {
     let (data, house) = running().await;
     let clips = tempfile::tempdir()?;
     let file = long_clip(clips.path());
@@ -74,13 +87,13 @@ async fn killed_in(step: Step, kind: &str) -> anyhow::Result<()> {
     let mut live = std::pin::pin!(until_live(&operator, &video));
     tokio::select! {
         pid = at_work(&house, step) => kill(pid),
-        ended = &mut live => bail!("no {step:?} was seen before it came to {:?}", ended?["status"]),
+        ended = &mut live => return ended.map(|_| false),
     }
     let live = live.await?;
     published_once(&operator, data.path(), &live).await?;
     let tried = attempts(&operator, kind).await?;
     ensure!(tried == 2, "{kind} took {tried} attempts");
-    Ok(())
+    Ok(true)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
