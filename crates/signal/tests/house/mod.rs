@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod curl;
+
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use signal::client::{Client, text_of};
