@@ -18,6 +18,8 @@ use vocab::{Kbps, Millis, PackageId, RenditionId, RungName, Status, UserId, Vide
 const RATE: u64 = 300;
 const SECONDS: u64 = 10;
 const VIEWERS: usize = 300;
+/// Viewers at a time; a tenth of all pages is somebody's first.
+const FRESH: u64 = 30;
 const VIDEOS: u64 = 5_000;
 const OWNERS: u64 = 200;
 
@@ -86,7 +88,8 @@ pub async fn run(server: &Server, report: &mut Report) -> anyhow::Result<()> {
     for n in 0..RATE * SECONDS {
         let due = begin + Duration::from_micros(n * 1_000_000 / RATE);
         tokio::time::sleep_until(due).await;
-        let viewer = Arc::clone(&viewers[n as usize % VIEWERS]);
+        // Every second 30 new viewers arrive; each takes ten pages, the first of which ranks from nothing.
+        let viewer = Arc::clone(&viewers[(n % FRESH + FRESH * (n / RATE)) as usize % VIEWERS]);
         let (histogram, failures) = (Arc::clone(&histogram), Arc::clone(&failures));
         asked.push(tokio::spawn(async move {
             let (client, cursor) = &mut *viewer.lock().await;

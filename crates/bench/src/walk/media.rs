@@ -94,7 +94,7 @@ fn naive_cpu(clip: &Path, dir: &Path) -> anyhow::Result<f64> {
         naive_rung(clip, short, cap_kbps, &dir.join(format!("{short}.mp4")))?;
     }
     let words = |text: &'static str| text.split(' ').collect::<Vec<_>>();
-    let loud = "-map 0:a -af aformat=channel_layouts=stereo,loudnorm=I=-16:TP=-1.5:LRA=11,aresample=48000 -c:a aac -b:a 96k";
+    let loud = "-map 0:a -af loudnorm=I=-16:TP=-1.5:LRA=11,aresample=48000,aformat=channel_layouts=stereo -c:a aac -b:a 96k";
     naive(clip, &words(loud), &dir.join("a.m4a"))?;
     naive(clip, &words("-map 0:a -af loudnorm=print_format=json -f null"), Path::new("-"))?;
     naive(clip, &words("-map 0:v -vf thumbnail,scale=720:-2 -frames:v 1"), &dir.join("poster.jpg"))?;

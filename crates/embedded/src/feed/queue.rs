@@ -21,6 +21,7 @@ pub struct EmbeddedWarmQueue {
     db: Database,
     rules: QueueRules,
     queues: PerViewer<ViewerQueue>,
+    served_wait: Millis,
 }
 
 impl EmbeddedWarmQueue {
@@ -30,7 +31,13 @@ impl EmbeddedWarmQueue {
     }
 
     pub fn with_rules(db: Database, rules: QueueRules) -> Self {
-        Self { db, rules, queues: PerViewer::new(VIEWERS_MAX) }
+        Self { db, rules, queues: PerViewer::new(VIEWERS_MAX), served_wait: SERVED_WAIT }
+    }
+
+    /// How long a page waits for its served record. A kill in what is left of the write may repeat that page.
+    pub fn waiting(mut self, served_wait: Millis) -> Self {
+        self.served_wait = served_wait;
+        self
     }
 
     async fn queue(&self, viewer: UserId) -> Result<Arc<Mutex<ViewerQueue>>> {
@@ -55,7 +62,7 @@ impl EmbeddedWarmQueue {
             }
             Ok::<(), Fault>(())
         });
-        match tokio::time::timeout(SERVED_WAIT.to_duration(), write).await {
+        match tokio::time::timeout(self.served_wait.to_duration(), write).await {
             Ok(Ok(())) => {}
             // A full disk must not stop the feed: the ring in memory holds until the restart.
             Ok(Err(error)) => tracing::warn!(%error, "a served page is not durable"),

@@ -9,8 +9,11 @@ use embedded::{Database, DbPolicy};
 use s3door::{Credentials, Door, DoorConfig, Objects, ObjectsDeps, Presigner};
 use std::sync::Arc;
 use stdx::{Clock, Entropy};
-use vocab::Bytes;
+use vocab::{Bytes, Millis};
 use work::Jobs;
+
+/// A page waits no longer for its served record: a slow disk must not eat the page's promise of 10 ms.
+const SERVED_WAIT: Millis = Millis(4);
 
 /// What the slices stand on.
 pub struct Stores {
@@ -64,7 +67,7 @@ pub async fn open(
             db.clone(),
             engagement::EngagementPolicy::default(),
         )),
-        queue: Arc::new(embedded::feed::EmbeddedWarmQueue::new(db.clone())),
+        queue: Arc::new(embedded::feed::EmbeddedWarmQueue::new(db.clone()).waiting(SERVED_WAIT)),
         seen: Arc::new(embedded::feed::EmbeddedSeenStore::new(db.clone())),
         objects,
         door,
