@@ -8,10 +8,8 @@ web() {
   now="$(cd clients/web && find . -path ./node_modules -prune -o -path ./dist -prune -o -type f -print0 \
         | sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)"
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]; then echo "    web client unchanged"; return 0; fi
-  ( cd clients/web
-    [ -d node_modules ] && [ node_modules/.package-lock.json -nt package-lock.json ] \
-      || npm ci --no-audit --no-fund --loglevel=error
-    npm run build --silent ) || return 1
+  web_packages || return 1
+  ( cd clients/web && npm run build --silent ) || return 1
   printf '%s' "$now" > "$stamp"
 }
 

@@ -29,3 +29,10 @@ stages() {
 }
 
 have() { command -v "$1" >/dev/null 2>&1; }
+
+# Installs the web client's packages as the lock file names them. Not `npm ci`: it refuses a lock file
+# that leaves out other platforms' optional packages, which differ from one npm to the next.
+web_packages() {
+  ( cd "$ROOT/clients/web" && { { [ -d node_modules ] && [ node_modules/.package-lock.json -nt package-lock.json ]; } \
+    || npm install --no-save --no-audit --no-fund --loglevel=error; } )
+}

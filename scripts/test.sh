@@ -10,10 +10,6 @@ python_tools() {
   "$venv/bin/python" -c 'import boto3' 2>/dev/null \
     || "$venv/bin/pip" install --quiet --disable-pip-version-check boto3
 }
-web_packages() {
-  ( cd clients/web && { [ -d node_modules ] && [ node_modules/.package-lock.json -nt package-lock.json ] \
-    || npm ci --no-audit --no-fund --loglevel=error; } )
-}
 web_checks() { ( cd clients/web && npm run --silent typecheck && npm test --silent && npm run --silent build && npm run --silent size ); }
 format()     { cargo fmt --all --check; }
 lints()      { cargo clippy --quiet --workspace --all-targets --locked -- -D warnings; }
