@@ -42,6 +42,11 @@ impl<S: VideoStore> VideoStore for Announcing<S> {
         self.listener.changed(&video).await;
         Ok(video)
     }
+    async fn give(&self, id: VideoId, from: UserId, to: UserId) -> Result<Video, VideoStoreError> {
+        let video = self.inner.give(id, from, to).await?;
+        self.listener.changed(&video).await;
+        Ok(video)
+    }
     async fn list_by_owner(
         &self,
         owner: UserId,

@@ -1,6 +1,7 @@
 //! What every [`VideoStore`](crate::VideoStore) and [`LibraryStore`](crate::LibraryStore) promises,
 //! as named cases.
 
+mod gifts;
 mod lists;
 mod moves;
 mod shelves;
@@ -15,6 +16,7 @@ use vocab::{Millis, Status, UserId, VideoId, Visibility};
 pub fn cases() -> Vec<Case<Arc<dyn VideoStore>>> {
     let mut cases = moves::cases();
     cases.extend(lists::cases());
+    cases.extend(gifts::cases());
     cases
 }
 

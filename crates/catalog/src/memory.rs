@@ -61,6 +61,14 @@ impl VideoStore for MemoryVideoStore {
         Ok(next)
     }
 
+    async fn give(&self, id: VideoId, from: UserId, to: UserId) -> Result<Video, VideoStoreError> {
+        let mut videos = self.videos();
+        let video = videos.get(&id).ok_or(VideoStoreError::NotFound(id))?;
+        let next = moves::given(video, from, to)?;
+        videos.insert(id, next.clone());
+        Ok(next)
+    }
+
     async fn list_by_owner(
         &self,
         owner: UserId,

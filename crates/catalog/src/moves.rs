@@ -3,7 +3,7 @@
 
 use crate::port::{Advance, Edit, Facts, VideoStoreError};
 use crate::video::{Metadata, Transform, Video};
-use vocab::{Bytes, Status};
+use vocab::{Bytes, Status, UserId};
 
 /// Whether `video` may go to `to`: the state machine, and the undo of a removal.
 pub fn may_move(video: &Video, to: Status) -> bool {
@@ -52,6 +52,16 @@ pub fn edited(video: &Video, revision: u64, edit: &Edit) -> Result<Video, VideoS
     Ok(next)
 }
 
+/// The record after a guest became an account, or `Stale` where it is neither's. What was given
+/// already stays as it is, so that a merge may be repeated.
+pub fn given(video: &Video, from: UserId, to: UserId) -> Result<Video, VideoStoreError> {
+    match video.owner {
+        owner if owner == to => Ok(video.clone()),
+        owner if owner == from => Ok(Video { owner: to, revision: video.revision + 1, ..video.clone() }),
+        _ => Err(stale(video)),
+    }
+}
+
 fn learn(video: &mut Video, facts: Facts) {
     let Facts { upload, raw_bytes, content_sha256, source, verdict, failure, package, published_at, appeal } =
         facts;
@@ -92,7 +102,7 @@ fn tombstone(video: &Video, step: &Advance) -> Video {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vocab::{Millis, UserId, VideoId};
+    use vocab::{Millis, VideoId};
 
     fn video() -> Video {
         Video::reserved(VideoId(7), UserId(1), "k".into(), Millis(5))
@@ -122,6 +132,15 @@ mod tests {
         for to in Status::ALL {
             assert!(go(&erased, to).is_err(), "{to:?}");
         }
+    }
+
+    #[test]
+    fn a_video_is_given_by_its_owner_alone_and_once() {
+        let (guest, account, other) = (UserId(1), UserId(2), UserId(3));
+        let given_once = given(&video(), guest, account).unwrap();
+        assert_eq!(given_once, Video { owner: account, revision: 1, ..video() });
+        assert_eq!(given(&given_once, guest, account).unwrap(), given_once);
+        assert!(matches!(given(&given_once, guest, other), Err(VideoStoreError::Stale { revision: 1, .. })));
     }
 
     #[test]

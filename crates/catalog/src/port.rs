@@ -98,6 +98,10 @@ pub trait VideoStore: Send + Sync + 'static {
     /// for a transform once the upload ended.
     async fn edit(&self, id: VideoId, revision: u64, edit: Edit) -> Result<Video, VideoStoreError>;
 
+    /// Gives a video of `from` to `to`, the account a guest became, in any status; the lists of both
+    /// owners change in the same step. Already `to`'s: unchanged. Another's: `Stale`.
+    async fn give(&self, id: VideoId, from: UserId, to: UserId) -> Result<Video, VideoStoreError>;
+
     /// An owner's videos, newest first, removed and erased ones left out.
     async fn list_by_owner(
         &self,
@@ -202,6 +206,9 @@ impl<S: VideoStore + ?Sized> VideoStore for std::sync::Arc<S> {
     }
     async fn edit(&self, id: VideoId, revision: u64, edit: Edit) -> Result<Video, VideoStoreError> {
         (**self).edit(id, revision, edit).await
+    }
+    async fn give(&self, id: VideoId, from: UserId, to: UserId) -> Result<Video, VideoStoreError> {
+        (**self).give(id, from, to).await
     }
     async fn list_by_owner(
         &self,

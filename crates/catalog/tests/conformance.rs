@@ -51,6 +51,11 @@ fn main() {
             &["standing_videos_come_oldest_first"],
         ),
         broken("sorts_what_was_asked", VideoFlaw::SortsWhatWasAsked, &["get_many_keeps_the_order_asked"]),
+        broken(
+            "gives_whosever_it_is",
+            VideoFlaw::GivesWhoseverItIs,
+            &["only_the_owners_video_is_given", "racing_gifts_have_one_winner"],
+        ),
         broken_shelf(
             "says_always_new",
             ShelfFlaw::SaysAlwaysNew,

@@ -150,6 +150,19 @@ impl VideoStore for EmbeddedVideoStore {
             .await
     }
 
+    async fn give(&self, id: VideoId, from: UserId, to: UserId) -> Result<Video> {
+        self.0
+            .write(move |tx| {
+                let video = get(tx, id)?;
+                let next = moves::given(&video, from, to)?;
+                if next != video {
+                    write(tx, &next, false)?;
+                }
+                Ok(next)
+            })
+            .await
+    }
+
     async fn list_by_owner(&self, owner: UserId, before: Option<VideoId>, limit: usize) -> Result<VideoPage> {
         let before = before.map_or(i64::MAX, |id| id.0 as i64);
         let sql = "SELECT v, body FROM catalog_video WHERE owner = ?1 AND gone = 0 AND id < ?2

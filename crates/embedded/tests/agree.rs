@@ -36,6 +36,7 @@ enum VideoStep {
     Insert(u64, Status, Visibility),
     Advance { id: u64, from: Status, to: Status, revision: Option<u64>, failed: bool },
     Edit { id: u64, revision: u64, visibility: Visibility },
+    Give(u64, u64, u64),
 }
 
 fn visibility() -> impl Strategy<Value = Visibility> {
@@ -58,6 +59,7 @@ fn video_step() -> impl Strategy<Value = VideoStep> {
             revision,
             visibility
         }),
+        (1u64..5, 0u64..3, 0u64..3).prop_map(|(id, from, to)| VideoStep::Give(id, from, to)),
     ]
 }
 
@@ -83,6 +85,7 @@ async fn videos_agree(steps: Vec<VideoStep>) -> Result<(), TestCaseError> {
                 let edit = Edit { meta: Some(meta), transform: None };
                 same!(a, b, edit(VideoId(id), revision, edit.clone()));
             }
+            VideoStep::Give(id, from, to) => same!(a, b, give(VideoId(id), UserId(from), UserId(to))),
         }
         for limit in [0, 1, 2, 9] {
             for owner in [UserId(0), UserId(1)] {

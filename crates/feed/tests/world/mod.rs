@@ -52,6 +52,9 @@ impl VideoStore for Switched<MemoryVideoStore> {
     async fn edit(&self, id: VideoId, revision: u64, edit: Edit) -> Result<Video, VideoStoreError> {
         self.inner.edit(id, revision, edit).await
     }
+    async fn give(&self, id: VideoId, from: UserId, to: UserId) -> Result<Video, VideoStoreError> {
+        self.inner.give(id, from, to).await
+    }
     async fn list_by_owner(
         &self,
         owner: UserId,

@@ -144,6 +144,9 @@ impl<P: VideoStore> VideoStore for Flaky<P> {
     async fn edit(&self, id: VideoId, revision: u64, edit: Edit) -> Result<Video, VideoStoreError> {
         self.1.call(self.0.edit(id, revision, edit)).await
     }
+    async fn give(&self, id: VideoId, from: UserId, to: UserId) -> Result<Video, VideoStoreError> {
+        self.1.call(self.0.give(id, from, to)).await
+    }
     async fn list_by_owner(
         &self,
         owner: UserId,
