@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
-use libtest_mimic::{Arguments, Failed, Trial};
+pub use libtest_mimic::Trial;
+use libtest_mimic::{Arguments, Failed};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;

@@ -1,0 +1,1 @@
+//! Videos and the user library in DynamoDB.

@@ -1,0 +1,1 @@
+//! Warm queues and what viewers saw, in DynamoDB.

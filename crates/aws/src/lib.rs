@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "catalog")]
+pub mod catalog;
+pub mod dynamo;
+#[cfg(feature = "engagement")]
+pub mod engagement;
+#[cfg(feature = "events")]
+pub mod events;
+pub mod fault;
+#[cfg(feature = "feed")]
+pub mod feed;
+#[cfg(feature = "identity")]
+pub mod identity;
+#[cfg(feature = "moderation")]
+pub mod moderation;
+#[cfg(feature = "objects")]
+pub mod objects;
+pub mod policy;
+pub mod sdk;
+#[cfg(feature = "upload")]
+pub mod upload;
+#[cfg(feature = "work")]
+pub mod work;
+
+pub use policy::AwsPolicy;
+pub use sdk::{Aws, AwsSettings};

@@ -1,0 +1,1 @@
+//! Moderation records, the trail and the block list in DynamoDB.

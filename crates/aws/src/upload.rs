@@ -1,0 +1,1 @@
+//! Upload records, idempotency keys and quotas in DynamoDB.

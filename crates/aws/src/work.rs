@@ -1,0 +1,1 @@
+//! Jobs in DynamoDB, delivered by SQS; domain events by EventBridge.

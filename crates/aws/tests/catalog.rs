@@ -1,0 +1,3 @@
+//! The cases of catalog on AWS engines.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The cases of delivery on AWS engines.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The cases of engagement on AWS engines.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The cases of events on AWS engines.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The cases of feed on AWS engines.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The cases of identity on AWS engines.
+
+fn main() {}

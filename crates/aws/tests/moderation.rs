@@ -1,0 +1,3 @@
+//! The cases of moderation on AWS engines.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The cases of objects on AWS engines.
+
+fn main() {}

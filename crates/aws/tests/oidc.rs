@@ -1,0 +1,3 @@
+//! The cases of oidc on AWS engines.
+
+fn main() {}

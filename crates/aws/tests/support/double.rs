@@ -1,0 +1,104 @@
+//! Processes that stand in for services: one of each kind a test binary, killed with it.
+
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port()
+}
+
+fn setting(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "tests find their tools by the environment")]
+    std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
+/// A tool the test scripts install; its directory is `SIGNAL_TOOLS` or the build cache's.
+fn tool(name: &str) -> PathBuf {
+    let cache = setting("SIGNAL_TOOLS").map(PathBuf::from).unwrap_or_else(|| {
+        let home = setting("CACHE_DIR").map(PathBuf::from).unwrap_or_else(|| {
+            let base = setting("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .unwrap_or_else(|| PathBuf::from(setting("HOME").expect("a home")).join(".cache"));
+            base.join("signal-video")
+        });
+        home.join("tools/bin")
+    });
+    cache.join(name)
+}
+
+/// Whether a missing double is a failure: `SIGNAL_TEST_REQUIRE=dynamodb,s3`.
+fn required(what: &str) -> bool {
+    setting("SIGNAL_TEST_REQUIRE").is_some_and(|all| all.split(',').any(|w| w == what || w == "all"))
+}
+
+fn start(mut command: Command, port: u16) -> String {
+    // The double goes when this process goes, however it goes.
+    // SAFETY: prctl is async-signal-safe and touches nothing of the parent.
+    #[expect(unsafe_code, reason = "pre_exec has no safe form")]
+    unsafe {
+        command.pre_exec(|| prctl::set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from));
+    }
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the double starts");
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if let Ok(Some(status)) = child.try_wait() {
+            let mut said = String::new();
+            let _ = child.stderr.take().map(|mut e| e.read_to_string(&mut said));
+            panic!("the double ended with {status}: {said}");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "the double does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Nobody reads its log: a full pipe must not stop it.
+    if let Some(mut err) = child.stderr.take() {
+        std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::sink()));
+    }
+    format!("http://127.0.0.1:{port}")
+}
+
+/// Says why and ends the process: a skipped binary is not a passed one.
+fn absent(what: &str, why: &str) -> ! {
+    if required(what) {
+        eprintln!("{what} is required and missing: {why}");
+        std::process::exit(1);
+    }
+    println!("skipped: {what} is missing: {why}");
+    std::process::exit(0)
+}
+
+/// The address of the DynamoDB double. `prctl` binds it to the thread that starts it, so a thread of its own does.
+pub fn dynamodb() -> String {
+    static AT: OnceLock<String> = OnceLock::new();
+    AT.get_or_init(|| {
+        let program = tool("dynoxide");
+        if !program.is_file() {
+            absent("dynamodb", "`scripts/deps.sh doubles` installs it");
+        }
+        let port = free_port();
+        keep(move || {
+            let mut command = Command::new(program);
+            command.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string()]);
+            start(command, port)
+        })
+    })
+    .clone()
+}
+
+/// Runs on a thread that never ends: the double lives as long as its parent thread.
+fn keep(run: impl FnOnce() -> String + Send + 'static) -> String {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = tell.send(run());
+        loop {
+            std::thread::park();
+        }
+    });
+    told.recv().expect("the double starts")
+}

@@ -1,0 +1,3 @@
+//! The cases of upload on AWS engines.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The cases of work on AWS engines.
+
+fn main() {}
