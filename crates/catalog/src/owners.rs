@@ -171,6 +171,45 @@ impl Owners {
         self.deps.videos.advance(step).await.map_err(out)
     }
 
+    /// Gives the videos of a guest to the account it became. May be repeated: what was given stays given.
+    ///
+    /// A video that was removed is on no list and stays the guest's: who signs in gives up the seconds
+    /// in which it could have been restored.
+    pub async fn hand_over(&self, from: UserId, to: UserId) -> Result<(), OwnerError> {
+        if from == to {
+            return Ok(());
+        }
+        // The guest may upload while it signs in, so the list is read until it is empty; and since a
+        // list may lag behind its records, not for ever.
+        for _ in 0..self.policy.edit_tries {
+            if self.hand_over_listed(from, to).await? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives what is listed now, and says how many that was.
+    async fn hand_over_listed(&self, from: UserId, to: UserId) -> Result<usize, OwnerError> {
+        let (mut met, mut before) = (0, None);
+        loop {
+            let page = self.deps.videos.list_by_owner(from, before, self.policy.hand_over_batch).await;
+            let page = page.map_err(out)?;
+            met += page.videos.len();
+            for video in page.videos {
+                match self.deps.videos.give(video.id, from, to).await {
+                    // Somebody else's by now, which no sign-in of this guest can have done.
+                    Err(e @ VideoStoreError::Stale { .. }) => tracing::warn!(error = %e, "not handed over"),
+                    other => drop(other.map_err(out)?),
+                }
+            }
+            before = page.next_before;
+            if before.is_none() {
+                return Ok(met);
+            }
+        }
+    }
+
     /// The video, for its owner alone.
     async fn owned(&self, owner: UserId, id: VideoId) -> Result<Video, OwnerError> {
         let video = self.deps.videos.get(id).await.map_err(out)?;

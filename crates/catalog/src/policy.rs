@@ -49,6 +49,8 @@ pub struct CatalogPolicy {
     pub sweep_batch: usize,
     /// Tries of an owner's edit against others.
     pub edit_tries: u32,
+    /// Videos of a guest that are read at once when it becomes an account.
+    pub hand_over_batch: usize,
 }
 
 impl Default for CatalogPolicy {
@@ -61,6 +63,7 @@ impl Default for CatalogPolicy {
             sweep_standing: Millis::from_secs(10),
             sweep_batch: 200,
             edit_tries: 5,
+            hand_over_batch: 100,
         }
     }
 }

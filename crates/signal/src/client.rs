@@ -70,6 +70,11 @@ impl Client {
         Ok(client)
     }
 
+    /// Whoever an access token speaks for.
+    pub fn of_token(url: &str, access_token: &str) -> anyhow::Result<Self> {
+        Ok(Self { http: http()?, url: url.to_owned(), access_token: access_token.to_owned() })
+    }
+
     fn adopt(&mut self, session: &Value) -> anyhow::Result<()> {
         self.access_token = text_of(session, "access_token")?;
         Ok(())

@@ -223,10 +223,18 @@ impl Uploads {
         }
     }
 
-    /// The one owner check: another owner's upload does not exist.
+    /// The one owner check: another owner's upload does not exist. A guest who signs in while a file is
+    /// under way goes on with it as the account that its video was given to.
     pub(crate) async fn owned(&self, owner: UserId, id: UploadId) -> Result<Upload, UploadError> {
         let upload = self.deps.store.get(id).await?;
-        if upload.owner == owner { Ok(upload) } else { Err(UploadError::NotFound) }
+        if upload.owner == owner {
+            return Ok(upload);
+        }
+        match self.deps.videos.get(upload.video).await {
+            Ok(video) if video.owner == owner => Ok(upload),
+            Ok(_) | Err(VideoStoreError::NotFound(_)) => Err(UploadError::NotFound),
+            Err(e) => Err(video_fault(e).into()),
+        }
     }
 
     /// URLs for parts, just in time. `endpoint` is where the client reaches the store.

@@ -175,3 +175,53 @@ async fn public_pages_and_counts_are_of_listed_videos() {
     assert_eq!(house.videos.get_all(&all).await.expect("read").len(), listed.len());
     assert_eq!(house.policy.undo, Millis(10_000));
 }
+
+async fn listed_of(house: &House, owner: vocab::UserId) -> Vec<VideoId> {
+    let page = house.videos.list_by_owner(owner, None, 999).await.expect("listed");
+    page.videos.iter().map(|v| v.id).collect()
+}
+
+#[tokio::test]
+async fn every_video_of_a_guest_follows_it_into_its_account() {
+    let house = House::new();
+    let mut all = Vec::new();
+    // More than one page, in every status that a list shows.
+    for n in 0..house.policy.hand_over_batch * 2 + 1 {
+        let status = Status::ALL[n % Status::ALL.len()];
+        let video = house.public(status).await;
+        if !video.is_gone() {
+            all.insert(0, video.id);
+        }
+        house.pass(1);
+    }
+    for _ in 0..2 {
+        house.owners.hand_over(OWNER, OTHER).await.expect("handed over");
+        assert_eq!(listed_of(&house, OTHER).await, all);
+        assert_eq!(listed_of(&house, OWNER).await, []);
+    }
+    let video = house.videos.get(all[0]).await.expect("found");
+    assert_eq!((video.owner, video.revision), (OTHER, 1), "given once, however often asked");
+    house.owners.edit(OTHER, all[0], titled("mine")).await.expect("the account's to edit");
+    assert!(house.owners.edit(OWNER, all[0], titled("mine")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_hand_over_that_was_cut_is_ended_by_the_next() {
+    let house = House::new();
+    let (first, second) = (house.public(Status::Published).await, house.public(Status::Reserved).await);
+    house.videos.give(first.id, OWNER, OTHER).await.expect("given before the cut");
+    house.owners.hand_over(OWNER, OTHER).await.expect("handed over");
+    for video in [&first, &second] {
+        assert_eq!((house.get(video).await.owner, house.get(video).await.revision), (OTHER, 1));
+    }
+    let told = house.ears.0.lock().expect("not poisoned").clone();
+    assert!(told.contains(&(second.id, Status::Reserved, 1)), "who watches the video is told");
+}
+
+#[tokio::test]
+async fn handing_over_to_oneself_changes_nothing() {
+    let house = House::new();
+    let video = house.public(Status::Published).await;
+    house.owners.hand_over(OWNER, OWNER).await.expect("nothing to do");
+    assert_eq!(house.get(&video).await, video);
+}

@@ -8,7 +8,8 @@ use crate::data_dir::DataDir;
 use ::identity::GuestMerge;
 use async_trait::async_trait;
 use catalog::{
-    Announcing, CatalogPolicy, LibraryStore, Listeners, Owners, OwnersDeps, StatusListener, Video, VideoStore,
+    Announcing, CatalogPolicy, LibraryStore, Listeners, OwnerError, Owners, OwnersDeps, StatusListener,
+    Video, VideoStore,
 };
 use embedded::catalog::EmbeddedVideoStore;
 use embedded::objects::FileObjects;
@@ -74,8 +75,9 @@ impl StatusListener for Late {
     }
 }
 
-/// A guest's shelves and queue follow it into its account.
+/// A guest's videos, shelves and queue follow it into its account.
 struct Belongings {
+    owners: Arc<Owners>,
     reactions: Arc<Reactions>,
     feed: Arc<Feed>,
 }
@@ -83,6 +85,10 @@ struct Belongings {
 #[async_trait]
 impl GuestMerge for Belongings {
     async fn merge(&self, from: UserId, into: UserId) -> Result<(), Fault> {
+        self.owners.hand_over(from, into).await.map_err(|e| match e {
+            OwnerError::Fault(fault) => fault,
+            other => Fault::internal(other.to_string()),
+        })?;
         self.reactions.merge(from, into).await.map_err(|e| Fault::internal(e.to_string()))?;
         self.feed.merge(from, into).await
     }
@@ -106,6 +112,7 @@ impl House {
         let pipeline = Pipeline::build(config, data, &base, &stores, media)?;
         let show = Show::build(data, &base, &stores)?;
         let merges: Vec<Arc<dyn GuestMerge>> = vec![Arc::new(Belongings {
+            owners: Arc::clone(&pipeline.owners),
             reactions: Arc::clone(&show.reactions),
             feed: Arc::clone(&show.feed),
         })];

@@ -287,3 +287,17 @@ async fn bytes_of_a_video_deleted_meanwhile_do_not_stay() {
     assert!(h.raw.object(&upload.raw_key()).is_none());
     assert_eq!(h.judge_jobs().await, 0);
 }
+
+#[tokio::test]
+async fn a_guest_who_signs_in_while_uploading_goes_on_as_the_account() {
+    let account = UserId(8);
+    let h = house();
+    let upload = h.sent().await;
+    let as_account = async || h.uploads.state(account, upload.id).await;
+    assert!(matches!(as_account().await, Err(UploadError::NotFound)), "another's upload does not exist");
+    h.videos.give(upload.video, OWNER, account).await.expect("given");
+    assert!(as_account().await.expect("its own now").missing.is_empty());
+    let video = h.uploads.complete(account, upload.id, CompleteUpload::default()).await.expect("completes");
+    assert_eq!((video.owner, video.status), (account, Status::Uploaded));
+    h.assert_handed_on(&upload, "as the account").await;
+}
