@@ -36,7 +36,8 @@ pub struct ExamineJob {
     pub source: PathBuf,
     /// An empty directory of this job alone; everything produced stands in it. The caller removes it.
     pub work_dir: PathBuf,
-    /// Pass A looks at the whole file; only the cover follows the transform.
+    /// The frames that are judged are of the whole file: nothing may hide outside the published part.
+    /// Sprite, poster and loudness are of the part that the trim leaves, and the cover is in its time.
     pub transform: Transform,
     /// Seeds the phase of the sampling: see [`crate::sampling::plan`].
     pub phase_seed: u64,
@@ -51,7 +52,7 @@ pub struct SampledFrame {
     pub jpeg: PathBuf,
 }
 
-/// EBU R 128 measurement of the whole sound track, in hundredths (`-1432` = −14.32 LUFS).
+/// EBU R 128 measurement of the sound of the published part, in hundredths (`-1432` = −14.32 LUFS).
 /// A silent track has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loudness {

@@ -265,14 +265,3 @@ async fn a_step_by_somebody_else_is_respected() {
     assert_eq!(rig.judge_as(VIDEO, false).await.expect("judged"), Status::Failed);
     let _unused = Attempt { progress: Arc::new(|_| {}), last: false };
 }
-
-#[test]
-fn leftovers_of_a_killed_process_are_cleared_and_nothing_else() {
-    let dir = tempfile::tempdir().expect("a directory");
-    std::fs::create_dir(dir.path().join("judge-x")).expect("created");
-    std::fs::write(dir.path().join("judge-x/f.jpg"), "x").expect("written");
-    std::fs::create_dir(dir.path().join("encode-y")).expect("created");
-    assert_eq!(moderation::work_dir::clear(dir.path()).expect("cleared"), 1);
-    assert!(dir.path().join("encode-y").is_dir());
-    assert_eq!(moderation::work_dir::clear(&dir.path().join("none")).expect("cleared"), 0);
-}

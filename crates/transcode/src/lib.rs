@@ -10,7 +10,6 @@ pub mod policy;
 pub mod port;
 pub mod shelf;
 pub mod transcoder;
-pub mod work_dir;
 
 pub use jobs::EncodeHandler;
 pub use ladder::{LadderPlan, PlannedRung, plan};

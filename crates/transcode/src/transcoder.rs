@@ -7,10 +7,10 @@ use crate::port::{
     EncodeJob, Encoder, Expectation, LocalFile, MediaError, MediaStore, MediaStoreError, Progress, VerifyJob,
 };
 use crate::shelf::{Shelf, ShelfError, Shelved};
-use crate::work_dir::WorkDir;
 use catalog::{Advance, Facts, Package, StatusListener, Video, VideoStore, VideoStoreError};
 use moderation::Draft;
 use moderation::record::digest_of;
+use moderation::work_dir::WorkDir;
 use std::path::PathBuf;
 use std::sync::Arc;
 use stdx::{Clock, Entropy, Fault, crash};
@@ -40,7 +40,7 @@ pub struct TranscoderDeps {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub profile: LadderProfile,
-    /// Where encodes work; see [`crate::work_dir::clear`].
+    /// Where encodes work; see [`moderation::work_dir::clear`].
     pub work_root: PathBuf,
 }
 

@@ -237,7 +237,7 @@ impl Pipeline {
         std::fs::create_dir_all(&judge_dir)?;
         std::fs::create_dir_all(&encode_dir)?;
         moderation::work_dir::clear(&judge_dir)?;
-        transcode::work_dir::clear(&encode_dir)?;
+        moderation::work_dir::clear(&encode_dir)?;
         let files: Arc<dyn moderation::SourceFiles> = Arc::clone(&stores.objects) as _;
         let moderator = Moderator::new(ModeratorDeps {
             desk: desk.clone(),
