@@ -17,7 +17,7 @@ use embedded::work::EmbeddedJobStore;
 use engagement::{EngagementPolicy, EngagementStore, Fold, Reactions};
 use events::Ingest;
 use feed::Feed;
-use moderation::{Desk, ModerationPolicy, Moderator, ModeratorDeps, Reviews, ReviewsDeps, Unjudged};
+use moderation::{Desk, Moderator, ModeratorDeps, Reviews, ReviewsDeps};
 use push::{Hub, HubDeps, PushPolicy};
 use std::sync::{Arc, OnceLock};
 use stdx::{Clock, Entropy, Fault, OsEntropy, SystemClock};
@@ -221,17 +221,13 @@ impl Pipeline {
             },
             catalog_policy.clone(),
         );
-        let mut moderation_policy = ModerationPolicy::default();
-        if config.moderation.unjudged == "review" {
-            moderation_policy.unjudged = Unjudged::Review;
-        }
         let desk = Desk {
             videos: Arc::clone(&base.videos),
             listener: Arc::clone(&base.listener),
             jobs: base.submit.clone(),
             store: Arc::clone(&stores.moderation),
             clock: Arc::clone(&base.clock),
-            policy: Arc::new(moderation_policy),
+            policy: Arc::new(media::moderation_policy(config)?),
         };
         let (judge_dir, encode_dir) = (data.join("scratch/judge"), data.join("scratch/encode"));
         std::fs::create_dir_all(&judge_dir)?;

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use anyhow::{Context, bail};
-use moderation::{Examiner, FrameClassifier};
+use moderation::{Examiner, FrameClassifier, ModerationPolicy, Unjudged};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use transcode::Encoder;
@@ -33,6 +33,23 @@ pub async fn build(config: &Config) -> anyhow::Result<Media> {
     })
 }
 
+/// The table that verdicts are reached by, as configured.
+pub fn moderation_policy(config: &Config) -> anyhow::Result<ModerationPolicy> {
+    let mut policy = ModerationPolicy::default();
+    if config.moderation.unjudged == "review" {
+        policy.unjudged = Unjudged::Review;
+    }
+    checked(policy)
+}
+
+/// A table with a hole would approve in silence what it should stop: better not to start.
+fn checked(policy: ModerationPolicy) -> anyhow::Result<ModerationPolicy> {
+    match policy.check() {
+        Ok(()) => Ok(policy),
+        Err(why) => bail!("cannot start: {why}"),
+    }
+}
+
 /// `none:` or `onnx:/path/model.onnx`; the label map stands beside the model.
 fn classifier(url: &str) -> anyhow::Result<Option<Arc<dyn FrameClassifier>>> {
     let Some((scheme, path)) = url.split_once(':') else {
@@ -50,5 +67,28 @@ fn classifier(url: &str) -> anyhow::Result<Option<Arc<dyn FrameClassifier>>> {
             Ok(Some(Arc::new(classifier)))
         }
         other => bail!("moderation.classifier: unknown scheme {other}; allowed: none, onnx"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_policy_is_one_clear_sentence_at_the_start() {
+        let mut policy = ModerationPolicy::default();
+        policy.rules[0].label = "Explcit".into();
+        let said = format!("{:#}", checked(policy).expect_err("refused"));
+        assert_eq!(said, "cannot start: the policy names the label “Explcit”, which the taxonomy lacks");
+        let empty = ModerationPolicy { rules: vec![], ..ModerationPolicy::default() };
+        assert!(checked(empty).is_err(), "a table without rules approves everything");
+    }
+
+    #[test]
+    fn the_configured_policy_is_sound_and_knows_what_nobody_judges() {
+        let mut config = Config::default();
+        assert_eq!(moderation_policy(&config).expect("sound").unjudged, Unjudged::Allow);
+        config.moderation.unjudged = "review".into();
+        assert_eq!(moderation_policy(&config).expect("sound").unjudged, Unjudged::Review);
     }
 }
