@@ -34,8 +34,7 @@ pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<
         tasks.spawn(keep_series(state.clone(), stop.clone()));
         tasks.spawn(http(listener, state, stop.clone()));
     }
-    if let Some(listener) = door_listener {
-        let door = house.stores.door.clone();
+    if let (Some(listener), Some(door)) = (door_listener, house.stores.door.clone()) {
         let end = stopped(stop.clone());
         tasks.spawn(async move {
             door.serve(listener, end).await;

@@ -121,3 +121,41 @@ pub enum Order {
     Replay,
     Cancel,
 }
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: JobStore + ?Sized> JobStore for std::sync::Arc<S> {
+    async fn enqueue(&self, id: JobId, job: NewJob, now: Millis) -> Result<Job, JobStoreError> {
+        (**self).enqueue(id, job, now).await
+    }
+    async fn claim(&self, claim: Claim) -> Result<Vec<Job>, JobStoreError> {
+        (**self).claim(claim).await
+    }
+    async fn heartbeat(
+        &self,
+        id: JobId,
+        fence: u64,
+        lease_until: Millis,
+        progress_percent: u8,
+    ) -> Result<Heartbeat, JobStoreError> {
+        (**self).heartbeat(id, fence, lease_until, progress_percent).await
+    }
+    async fn finish(&self, id: JobId, fence: u64, ending: Ending, now: Millis) -> Result<Job, JobStoreError> {
+        (**self).finish(id, fence, ending, now).await
+    }
+    async fn get(&self, id: JobId) -> Result<Job, JobStoreError> {
+        (**self).get(id).await
+    }
+    async fn list(&self, filter: JobFilter) -> Result<Vec<Job>, JobStoreError> {
+        (**self).list(filter).await
+    }
+    async fn steer(&self, id: JobId, order: Order, now: Millis) -> Result<Job, JobStoreError> {
+        (**self).steer(id, order, now).await
+    }
+    async fn tally(&self) -> Result<Vec<Tally>, JobStoreError> {
+        (**self).tally().await
+    }
+    async fn prune(&self, prune: Prune) -> Result<usize, JobStoreError> {
+        (**self).prune(prune).await
+    }
+}

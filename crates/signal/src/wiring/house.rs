@@ -11,9 +11,6 @@ use catalog::{
     Announcing, CatalogPolicy, LibraryStore, Listeners, OwnerError, Owners, OwnersDeps, StatusListener,
     Video, VideoStore,
 };
-use embedded::catalog::EmbeddedVideoStore;
-use embedded::objects::FileObjects;
-use embedded::work::EmbeddedJobStore;
 use engagement::{EngagementPolicy, EngagementStore, Fold, Reactions};
 use events::Ingest;
 use feed::Feed;
@@ -35,7 +32,6 @@ pub struct House {
     pub jobs: Arc<dyn JobStore>,
     pub submit: Jobs,
     pub wake: Wake,
-    pub objects: Arc<FileObjects>,
     pub owners: Arc<Owners>,
     pub uploads: Arc<Uploads>,
     pub moderator: Moderator,
@@ -103,10 +99,9 @@ impl House {
         let late = Arc::new(Late::default());
         let listener: Arc<dyn StatusListener> = Arc::clone(&late) as Arc<dyn StatusListener>;
         let videos: Arc<dyn VideoStore> =
-            Arc::new(Announcing::new(EmbeddedVideoStore::new(stores.db.clone()), Arc::clone(&listener)));
+            Arc::new(Announcing::new(Arc::clone(&stores.videos), Arc::clone(&listener)));
         let wake = Wake::default();
-        let jobs: Arc<dyn JobStore> =
-            Arc::new(Waking::new(EmbeddedJobStore::new(stores.db.clone()), wake.clone()));
+        let jobs: Arc<dyn JobStore> = Arc::new(Waking::new(Arc::clone(&stores.jobs), wake.clone()));
         let submit = Jobs::new(Arc::clone(&jobs), Arc::clone(&clock), Arc::clone(&entropy));
         let base = Base { clock, entropy, videos, jobs, submit, wake, listener };
         let pipeline = Pipeline::build(config, data, &base, &stores, media)?;
@@ -119,7 +114,7 @@ impl House {
         let identity = identity::build(config, &stores, Merges(merges), &base.clock, &base.entropy).await?;
         let origin = Arc::new(delivery::Origin::new(delivery::OriginDeps {
             videos: Arc::clone(&base.videos),
-            objects: Arc::clone(&stores.objects) as Arc<dyn delivery::ObjectReader>,
+            objects: Arc::clone(&stores.objects.reader),
             clock: Arc::clone(&base.clock),
             policy: delivery_policy(config),
         }));
@@ -143,7 +138,6 @@ impl House {
             jobs: base.jobs,
             submit: base.submit,
             wake: base.wake,
-            objects: Arc::clone(&stores.objects),
             owners: pipeline.owners,
             uploads: pipeline.uploads,
             moderator: pipeline.moderator,
@@ -234,7 +228,7 @@ impl Pipeline {
         std::fs::create_dir_all(&encode_dir)?;
         moderation::work_dir::clear(&judge_dir)?;
         moderation::work_dir::clear(&encode_dir)?;
-        let files: Arc<dyn moderation::SourceFiles> = Arc::clone(&stores.objects) as _;
+        let files: Arc<dyn moderation::SourceFiles> = Arc::clone(&stores.objects.sources);
         let moderator = Moderator::new(ModeratorDeps {
             desk: desk.clone(),
             blocks: Arc::clone(&stores.blocks),
@@ -249,7 +243,7 @@ impl Pipeline {
         let transcoder = Transcoder::new(TranscoderDeps {
             videos: Arc::clone(&base.videos),
             listener: Arc::clone(&base.listener),
-            media: Arc::clone(&stores.objects) as Arc<dyn transcode::MediaStore>,
+            media: Arc::clone(&stores.objects.media),
             encoder: media.encoder,
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
@@ -264,7 +258,7 @@ impl Pipeline {
 fn uploads(base: &Base, stores: &Stores, catalog_policy: &CatalogPolicy) -> Uploads {
     let deps = UploadsDeps {
         store: Arc::clone(&stores.uploads),
-        raw: Arc::clone(&stores.objects) as Arc<dyn upload::RawStore>,
+        raw: Arc::clone(&stores.objects.raw),
         videos: Arc::clone(&base.videos),
         jobs: base.submit.clone(),
         clock: Arc::clone(&base.clock),

@@ -15,8 +15,38 @@ use work::Jobs;
 /// A page waits no longer for its served record: a slow disk must not eat the page's promise of 10 ms.
 const SERVED_WAIT: Millis = Millis(4);
 
+/// Stored bytes, once for each slice that uses them.
+pub struct StoredObjects {
+    pub raw: Arc<dyn upload::RawStore>,
+    pub sources: Arc<dyn moderation::SourceFiles>,
+    pub media: Arc<dyn transcode::MediaStore>,
+    pub reader: Arc<dyn delivery::ObjectReader>,
+    pub eraser: Arc<dyn catalog::jobs::Eraser>,
+}
+
+impl StoredObjects {
+    fn of<E>(engine: &Arc<E>) -> Self
+    where
+        E: upload::RawStore
+            + moderation::SourceFiles
+            + transcode::MediaStore
+            + delivery::ObjectReader
+            + catalog::jobs::Eraser,
+    {
+        Self {
+            raw: Arc::clone(engine) as _,
+            sources: Arc::clone(engine) as _,
+            media: Arc::clone(engine) as _,
+            reader: Arc::clone(engine) as _,
+            eraser: Arc::clone(engine) as _,
+        }
+    }
+}
+
 /// What the slices stand on.
 pub struct Stores {
+    pub videos: Arc<dyn catalog::VideoStore>,
+    pub jobs: Arc<dyn work::JobStore>,
     pub library: Arc<dyn catalog::LibraryStore>,
     pub accounts: Arc<dyn ::identity::AccountStore>,
     pub sessions: Arc<dyn ::identity::SessionStore>,
@@ -28,10 +58,9 @@ pub struct Stores {
     pub engagement: Arc<dyn engagement::EngagementStore>,
     pub queue: Arc<dyn feed::WarmQueue>,
     pub seen: Arc<dyn feed::SeenStore>,
-    pub objects: Arc<FileObjects>,
-    pub door: Door,
-    /// More stores are made from this where they are wrapped.
-    pub db: Database,
+    pub objects: StoredObjects,
+    /// The way in for clients of an embedded object store.
+    pub door: Option<Door>,
 }
 
 /// Opens what the configuration names. The configuration has refused unknown schemes already.
@@ -50,11 +79,13 @@ pub async fn open(
     if orphans > 0 {
         tracing::info!(orphans, "jobs of a killed process run again");
     }
-    let (objects, door) = objects(config, data, (clock, entropy), jobs)?;
+    let (objects, door) = objects(config, data, (clock, entropy), jobs.clone())?;
     let uploads: Arc<dyn upload::UploadStore> =
         Arc::new(embedded::upload::EmbeddedUploadStore::new(db.clone()));
     objects.drop_orphans(uploads.as_ref()).await.context("cannot tidy up after an earlier run")?;
     Ok(Stores {
+        videos: Arc::new(embedded::catalog::EmbeddedVideoStore::new(db.clone())),
+        jobs: Arc::new(jobs),
         library: Arc::new(embedded::library::EmbeddedLibraryStore::new(db.clone())),
         accounts: Arc::new(embedded::identity::EmbeddedAccountStore::new(db.clone())),
         sessions: Arc::new(embedded::identity::EmbeddedSessionStore::new(db.clone())),
@@ -68,10 +99,9 @@ pub async fn open(
             engagement::EngagementPolicy::default(),
         )),
         queue: Arc::new(embedded::feed::EmbeddedWarmQueue::new(db.clone()).waiting(SERVED_WAIT)),
-        seen: Arc::new(embedded::feed::EmbeddedSeenStore::new(db.clone())),
-        objects,
-        door,
-        db,
+        seen: Arc::new(embedded::feed::EmbeddedSeenStore::new(db)),
+        objects: StoredObjects::of(&objects),
+        door: Some(door),
     })
 }
 

@@ -40,7 +40,7 @@ pub fn runner(house: &House, config: &Config) -> Runner {
     let erase = Erase::new(
         Arc::clone(&house.videos),
         Arc::clone(&house.jobs),
-        Arc::clone(&house.objects) as Arc<dyn catalog::jobs::Eraser>,
+        Arc::clone(&house.stores.objects.eraser),
         Arc::clone(&house.clock),
         catalog_policy.clone(),
     );
