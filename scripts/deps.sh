@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building, running (run) and testing (test) need. Debian and Ubuntu are the reference;
+# Installs what building, running (run) and testing (test) need, and the stand-ins for cloud services that
+# tests talk to (doubles; the Python ones are installed by test.sh). Debian and Ubuntu are the reference;
 # elsewhere it says what is missing and stops.
 source "$(dirname "$0")/lib.sh"
 WHAT="${1:-run}"
@@ -22,7 +23,18 @@ install_rust() {
   fail "Rust is missing. Install it from https://rustup.rs (stable, 1.94 or newer), then run this again."
 }
 
+# Built beside the product's own build, once a version: cargo's list says which (the program's word is stale).
+install_doubles() {
+  local version=3.2.0 root="$CACHE_DIR/tools" built="$CACHE_DIR/tools/build"
+  [ -x "$root/bin/dynoxide" ] && grep -qsF "\"dynoxide-rs $version " "$root/.crates.toml" && return 0
+  say "building dynoxide $version, once"
+  CARGO_TARGET_DIR="$built" cargo install dynoxide-rs --version "$version" --locked --quiet --force \
+    --no-default-features --features native-sqlite,http-server,cli --root "$root"
+  rm -rf "$built"
+}
+
 install_rust
+if [ "$WHAT" = doubles ]; then install_doubles; exit 0; fi
 need="$(missing_tools | sort -u | tr '\n' ' ')"
 if [ -n "${need// /}" ]; then
   have apt-get || fail "missing: $need. This script installs them on Debian and Ubuntu only; install them with your package manager and run this again."

@@ -7,8 +7,8 @@ cd "$ROOT"
 python_tools() {
   local venv="$CACHE_DIR/venv"
   [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-  "$venv/bin/python" -c 'import boto3' 2>/dev/null \
-    || "$venv/bin/pip" install --quiet --disable-pip-version-check boto3
+  { "$venv/bin/python" -c 'import boto3' && [ -x "$venv/bin/moto_server" ]; } 2>/dev/null \
+    || "$venv/bin/pip" install --quiet --disable-pip-version-check boto3 'moto[server]>=5.2,<6'
 }
 web_checks() { ( cd clients/web && npm run --silent typecheck && npm test --silent && npm run --silent build && npm run --silent size ); }
 format()     { cargo fmt --all --check; }
@@ -18,8 +18,11 @@ rust_tests() { cargo test --workspace --locked --no-fail-fast --quiet; }
 browser()    { cargo build --quiet -p signal --locked && node tests/e2e/walk.mjs; }
 
 export PATH="$CACHE_DIR/venv/bin:$PATH"
+# A double that is missing is a failure here, not a skipped test.
+export SIGNAL_TEST_REQUIRE=dynamodb,s3,sqs,oidc
 stage "tools" scripts/deps.sh test
-stage "python clients (boto3)" python_tools
+stage "python tools (boto3, moto)" python_tools
+stage "doubles" scripts/deps.sh doubles
 stage "web packages" web_packages
 stage "web client: types, unit tests, build, size" web_checks
 stage "format" format
