@@ -1,7 +1,7 @@
 //! The durable jobs of moderation.
 
 use crate::moderator::{Attempt, Moderator};
-use crate::reviews::Reviews;
+use crate::reviews::{ReviewError, Reviews};
 use async_trait::async_trait;
 use catalog::jobs::{JUDGE, video_of};
 use work::{Job, JobContext, JobError, JobHandler, Outcome};
@@ -23,7 +23,7 @@ impl JobHandler for JudgeHandler {
         tokio::select! {
             () = context.cancelled() => Ok(Outcome::Cancelled),
             judged = self.0.judge(video, attempt) => {
-                let status = judged.map_err(JobError::retry)?;
+                let status = judged.map_err(|e| JobError::of(&e, e.fault()))?;
                 tracing::info!(%video, status = status.word(), "judged");
                 Ok(Outcome::Done)
             }
@@ -47,7 +47,10 @@ impl JobHandler for SettleHandler {
     }
 
     async fn run(&self, _context: JobContext) -> Result<Outcome, JobError> {
-        self.0.settle_left_behind().await.map_err(JobError::retry)?;
-        Ok(Outcome::Done)
+        match self.0.settle_left_behind().await {
+            Ok(_) => Ok(Outcome::Done),
+            Err(ReviewError::Fault(fault)) => Err(fault.into()),
+            Err(e) => Err(JobError::retry(e)),
+        }
     }
 }

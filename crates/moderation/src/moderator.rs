@@ -45,6 +45,8 @@ pub enum JudgeError {
     Files(#[from] FileError),
     #[error("pass A: {0}")]
     Examine(String),
+    #[error("pass A: {0}")]
+    ExamineFault(Fault),
     #[error("the classifier: {0}")]
     Classify(Fault),
     /// Somebody wrote the record meanwhile, or the bytes changed under us.
@@ -52,6 +54,19 @@ pub enum JudgeError {
     Changed(&'static str),
     #[error(transparent)]
     Settle(#[from] SettleError),
+}
+
+impl JudgeError {
+    /// The engine's fault inside, which says what another try needs.
+    pub const fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Files(FileError::Fault(fault)) | Self::ExamineFault(fault) | Self::Classify(fault) => {
+                Some(fault)
+            }
+            Self::Settle(settle) => settle.fault(),
+            Self::Files(_) | Self::Examine(_) | Self::Changed(_) => None,
+        }
+    }
 }
 
 impl From<ModerationStoreError> for JudgeError {
@@ -305,7 +320,7 @@ impl From<MediaError> for Halt {
         match e {
             MediaError::Refused(reason) => Self::Refused(reason),
             MediaError::Failed(said) => Self::Again(JudgeError::Examine(said)),
-            MediaError::Fault(fault) => Self::Again(JudgeError::Examine(fault.to_string())),
+            MediaError::Fault(fault) => Self::Again(JudgeError::ExamineFault(fault)),
         }
     }
 }

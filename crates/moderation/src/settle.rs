@@ -29,6 +29,19 @@ pub enum SettleError {
     Fault(#[from] Fault),
 }
 
+impl SettleError {
+    /// The engine's fault inside.
+    pub const fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Videos(VideoStoreError::Fault(fault))
+            | Self::Records(ModerationStoreError::Fault(fault))
+            | Self::Jobs(JobStoreError::Fault(fault))
+            | Self::Fault(fault) => Some(fault),
+            Self::Videos(_) | Self::Records(_) | Self::Jobs(_) => None,
+        }
+    }
+}
+
 /// What the moderator and the reviewers share.
 #[derive(Clone)]
 pub struct Desk {

@@ -257,6 +257,21 @@ async fn the_job_runs_and_a_job_of_no_video_is_dead() {
 }
 
 #[tokio::test]
+async fn a_full_disk_uses_up_no_attempt_and_leaves_the_video_where_it_is() {
+    let rig = Rig::new(Some(3.0)).await;
+    *rig.examiner.pass.lock().expect("lock") = Pass::FindsNoRoom;
+    let handler = JudgeHandler(rig.moderator());
+    let now = rig.clock.now();
+    let job = NewJob::new(handler.kind(), VIDEO, now);
+    let job = work::JobStore::enqueue(rig.jobs.as_ref(), vocab::JobId(1), job, now).await.expect("enqueued");
+    let ended = handler.run(JobContext::new(job.clone())).await;
+    assert_eq!(ended, Err(work::JobError::NoRoom { error: "pass A: Full: no space left".into() }));
+    assert_eq!(rig.status().await, Status::Judging);
+    *rig.examiner.pass.lock().expect("lock") = Pass::Works;
+    assert_eq!(handler.run(JobContext::new(job)).await, Ok(Outcome::Done));
+}
+
+#[tokio::test]
 async fn a_step_by_somebody_else_is_respected() {
     let rig = Rig::new(Some(3.0)).await;
     rig.advance(VIDEO, Status::Uploaded, Status::Judging).await;

@@ -23,7 +23,7 @@ impl JobHandler for EncodeHandler {
                     Ok(Outcome::Done)
                 }
                 Err(e) if e.is_final() => Err(JobError::dead(e)),
-                Err(e) => Err(JobError::retry(e)),
+                Err(e) => Err(JobError::of(&e, e.fault())),
             }
         }
     }
@@ -33,5 +33,34 @@ impl JobHandler for EncodeHandler {
         if let Err(e) = self.0.give_up(video).await {
             tracing::error!(%video, error = %e, "cannot fail a video that could not be encoded");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::MediaStoreError;
+    use crate::shelf::ShelfError;
+    use crate::transcoder::TranscodeError;
+    use catalog::VideoStoreError;
+    use stdx::Fault;
+
+    #[test]
+    fn no_room_anywhere_on_the_way_uses_up_no_attempt() {
+        let full = || Fault::full("no space left");
+        let met: [TranscodeError; 6] = [
+            full().into(),
+            MediaStoreError::Fault(full()).into(),
+            VideoStoreError::Fault(full()).into(),
+            ShelfError::Fault(full()).into(),
+            ShelfError::Store(full().into()).into(),
+            ShelfError::Videos(full().into()).into(),
+        ];
+        for e in met {
+            let ends = JobError::of(&e, e.fault());
+            assert!(matches!(ends, JobError::NoRoom { .. }), "{e:?}");
+        }
+        let other = TranscodeError::Encoder("killed".into());
+        assert!(matches!(JobError::of(&other, other.fault()), JobError::Retry { .. }));
     }
 }

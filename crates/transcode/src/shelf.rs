@@ -32,6 +32,18 @@ pub enum ShelfError {
     Fault(#[from] Fault),
 }
 
+impl ShelfError {
+    /// The engine's fault inside.
+    pub const fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Store(MediaStoreError::Fault(fault))
+            | Self::Videos(VideoStoreError::Fault(fault))
+            | Self::Fault(fault) => Some(fault),
+            Self::Pack(_) | Self::Store(_) | Self::Changed(_) | Self::Overtaken | Self::Videos(_) => None,
+        }
+    }
+}
+
 impl From<std::io::Error> for ShelfError {
     fn from(e: std::io::Error) -> Self {
         Self::Fault(e.into())

@@ -67,6 +67,17 @@ impl TranscodeError {
     pub const fn is_final(&self) -> bool {
         matches!(self, Self::NotApproved(_))
     }
+
+    /// The engine's fault inside, which says what another try needs.
+    pub const fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Read(MediaStoreError::Fault(fault))
+            | Self::Videos(VideoStoreError::Fault(fault))
+            | Self::Fault(fault) => Some(fault),
+            Self::Shelf(shelf) => shelf.fault(),
+            Self::NotApproved(_) | Self::Read(_) | Self::Videos(_) | Self::Encoder(_) => None,
+        }
+    }
 }
 
 /// Why a run stopped short: for good, with a reason the owner reads, or for now.

@@ -4,7 +4,7 @@ use crate::job::Job;
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use stdx::Fault;
+use stdx::{Fault, FaultKind};
 use tokio::sync::Notify;
 use vocab::Millis;
 
@@ -26,6 +26,10 @@ pub enum JobError {
     /// May succeed later; `after` overrides the back-off of the policy.
     #[error("{error}")]
     Retry { error: String, after: Option<Millis> },
+    /// There is no room to do it in, which is not the job's failure: no attempt is used up, for as
+    /// long as [`crate::WorkPolicy::room_patience`] says.
+    #[error("{error}")]
+    NoRoom { error: String },
     /// Will never succeed.
     #[error("{error}")]
     Dead { error: String },
@@ -35,21 +39,31 @@ impl JobError {
     pub fn retry(error: impl ToString) -> Self {
         Self::Retry { error: error.to_string(), after: None }
     }
+    /// What an agent's error means for its job. `fault` is the engine's fault inside it, if there is one.
+    pub fn of(error: impl ToString, fault: Option<&Fault>) -> Self {
+        match fault {
+            Some(fault) if fault.kind == FaultKind::Full => Self::NoRoom { error: error.to_string() },
+            fault => Self::Retry { error: error.to_string(), after: fault.and_then(|f| f.retry_after) },
+        }
+    }
     pub fn dead(error: impl ToString) -> Self {
         Self::Dead { error: error.to_string() }
     }
 }
 
-/// Every fault of an engine is worth another try: attempts are counted, so none is endless.
+/// Every fault of an engine is worth another try: attempts or days are counted, so none is endless.
 impl From<Fault> for JobError {
     fn from(fault: Fault) -> Self {
-        Self::Retry { error: fault.to_string(), after: fault.retry_after }
+        Self::of(&fault, Some(&fault))
     }
 }
 
 impl From<crate::port::JobStoreError> for JobError {
     fn from(e: crate::port::JobStoreError) -> Self {
-        Self::retry(e)
+        match e {
+            crate::port::JobStoreError::Fault(fault) => fault.into(),
+            other => Self::retry(other),
+        }
     }
 }
 

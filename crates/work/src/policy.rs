@@ -16,6 +16,11 @@ pub struct WorkPolicy {
     /// A changed progress is written no more often than this.
     pub progress_every: Millis,
     pub backoff: Backoff,
+    /// Between tries of a job that found no room: a disk does not empty itself in a second, and each try
+    /// may cost a whole encode.
+    pub room_backoff: Backoff,
+    /// So long after a job was made, a try that finds no room uses up no attempt.
+    pub room_patience: Millis,
     /// Jobs of one kind that run at once, where `concurrency` says nothing else.
     pub concurrency_default: usize,
     pub concurrency: BTreeMap<String, usize>,
@@ -40,6 +45,8 @@ impl Default for WorkPolicy {
             heartbeats_per_lease: 3,
             progress_every: Millis::from_secs(2),
             backoff: Backoff { base: Millis::from_secs(1), cap: Millis::from_secs(60) },
+            room_backoff: Backoff { base: Millis::from_secs(4), cap: Millis::from_secs(300) },
+            room_patience: Millis::from_secs(7 * 24 * 3600),
             concurrency_default: 2,
             concurrency: BTreeMap::new(),
             poll_every: Millis::from_secs(1),
@@ -81,6 +88,13 @@ mod tests {
         let p = WorkPolicy::default();
         assert_eq!(MAX_ATTEMPTS, 5);
         assert_eq!((p.backoff.base, p.backoff.cap), (Millis(1_000), Millis(60_000)));
+    }
+
+    #[test]
+    fn a_disk_may_stay_full_over_a_long_weekend() {
+        let p = WorkPolicy::default();
+        assert_eq!(p.room_patience, Millis(7 * 86_400_000));
+        assert_eq!((p.room_backoff.base, p.room_backoff.cap), (Millis(4_000), Millis(300_000)));
     }
 
     #[test]

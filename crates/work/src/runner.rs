@@ -239,9 +239,21 @@ impl Runner {
             Ok(Ok(Outcome::Cancelled)) => Ending::Cancelled,
             Ok(Ok(Outcome::Later { run_at })) => Ending::Released { run_at },
             Ok(Err(JobError::Retry { error, after })) => again(error, after),
+            Ok(Err(JobError::NoRoom { error })) if self.is_patient_with(job, now) => {
+                tracing::warn!(kind = job.kind, job = %job.id, key = job.key, error, "no room; again later");
+                // Attempts stand still here; claims do not.
+                let tries = u32::try_from(job.fence.saturating_sub(1)).unwrap_or(u32::MAX);
+                let wait = self.policy.room_backoff.delay(tries, self.deps.entropy.as_ref());
+                Ending::Released { run_at: now.saturating_add(wait) }
+            }
+            Ok(Err(JobError::NoRoom { error })) => again(error, None),
             Ok(Err(JobError::Dead { error })) => Ending::Dead { error },
             Err(panic) => again(format!("panicked: {}", words_of(&panic)), None),
         }
+    }
+
+    fn is_patient_with(&self, job: &Job, now: Millis) -> bool {
+        now.saturating_sub(job.created_at) < self.policy.room_patience
     }
 
     async fn settle(&self, handler: &dyn JobHandler, job: &Job, ending: Ending) {

@@ -5,6 +5,7 @@ mod kitchen;
 use futures::FutureExt;
 use kitchen::{Kitchen, Shift, cook, pass};
 use std::sync::atomic::Ordering;
+use stdx::{Clock, Fault};
 use vocab::Millis;
 use work::runner::PERIODIC_KEY;
 use work::{
@@ -94,6 +95,45 @@ async fn poison_becomes_a_dead_letter_and_its_handler_is_told() {
     assert_eq!((dead.state, dead.attempt, baker.runs()), (JobState::Dead, 5, 5));
     assert_eq!(dead.last_error.as_deref(), Some("no flour"));
     assert_eq!(*baker.buried.lock().expect("not poisoned"), [job.id]);
+    shift.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_uses_up_no_attempt_however_long_it_lasts() {
+    let kitchen = Kitchen::new();
+    let emptied = kitchen.now().saturating_add(Millis(2 * 86_400_000));
+    let clock = kitchen.clock.clone();
+    let baker = cook(BAKE, move |_| {
+        let full = clock.now() < emptied;
+        async move { if full { Err(Fault::full("the shelf is full").into()) } else { Ok(Outcome::Done) } }
+    });
+    let job = kitchen.jobs.submit_now(BAKE, "bread").await.expect("submitted");
+    let shift = Shift::of(kitchen.runner(policy()).handle(baker.clone()));
+    pass(86_400_000).await;
+    let waiting = kitchen.get(&job).await;
+    assert_eq!((waiting.state, waiting.attempt), (JobState::Ready, 0));
+    // Half of five minutes on the average: no busy loop.
+    assert!((100..1_500).contains(&baker.runs()), "{} tries in a day", baker.runs());
+    pass(86_400_000 + 301_000).await;
+    let done = kitchen.get(&job).await;
+    assert_eq!((done.state, done.attempt), (JobState::Done, 1));
+    assert!(baker.buried.lock().expect("not poisoned").is_empty());
+    shift.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_stays_full_for_good_is_a_dead_letter_in_the_end() {
+    let kitchen = Kitchen::new();
+    let baker = cook(BAKE, |_| async { Err(Fault::full("the shelf is full").into()) });
+    let job = kitchen.jobs.submit_now(BAKE, "bread").await.expect("submitted");
+    let hasty = WorkPolicy { room_patience: Millis(3_600_000), ..policy() };
+    let shift = Shift::of(kitchen.runner(hasty).handle(baker.clone()));
+    pass(3_500_000).await;
+    assert_eq!(kitchen.get(&job).await.state, JobState::Ready);
+    pass(1_000_000).await;
+    let dead = kitchen.get(&job).await;
+    assert_eq!((dead.state, dead.attempt), (JobState::Dead, 5));
+    assert_eq!(dead.last_error.as_deref(), Some("Full: the shelf is full"));
     shift.stop().await;
 }
 

@@ -26,6 +26,8 @@ pub enum Pass {
     Works,
     Refuses(&'static str),
     Fails,
+    /// The disk is full.
+    FindsNoRoom,
     /// The bytes change while it looks.
     Swaps,
 }
@@ -46,6 +48,7 @@ impl Examiner for StubExaminer {
                 return Err(MediaError::Refused(FailureReason::new(code, "It cannot be read.", false)));
             }
             Pass::Fails => return Err(MediaError::Failed("the child was killed".into())),
+            Pass::FindsNoRoom => return Err(Fault::full("no space left").into()),
             Pass::Swaps => std::fs::write(&job.source, "other bytes").expect("written"),
         }
         (job.progress)(50);
