@@ -62,3 +62,20 @@ fn every_crate_says_what_it_promises() {
         assert!(text.lines().count() >= 3, "{readme} is missing or says nothing");
     }
 }
+
+#[test]
+fn the_workspace_lists_no_dependency_that_no_crate_uses() {
+    let manifest = fs::read_to_string(xtask::root().join("Cargo.toml")).expect("readable");
+    let (_, list) = manifest.split_once("[workspace.dependencies]").expect("a list");
+    let list = list.split("\n[").next().unwrap_or_default();
+    let outside = list.lines().filter(|l| !l.starts_with('#') && !l.contains("path ="));
+    let listed: BTreeSet<&str> = outside.filter_map(|l| Some(l.split_once('=')?.0.trim())).collect();
+    let packages = xtask::metadata().packages;
+    let used: BTreeSet<&str> = packages
+        .iter()
+        .flat_map(|p| &p.dependencies)
+        .map(|d| d.rename.as_ref().unwrap_or(&d.name).as_str())
+        .collect();
+    let unused: Vec<_> = listed.difference(&used).collect();
+    assert!(!listed.is_empty() && unused.is_empty(), "no crate uses {unused:?}");
+}
