@@ -3,8 +3,41 @@
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 ONLY="${1:-}"
-case "$ONLY" in ''|walk) ;; *) fail "no benchmark group \"$ONLY\": there is walk";; esac
+
+# Seconds of a check from nothing, in a directory of its own.
+cold_check() {
+  local dir start end; dir="$(mktemp -d)"
+  start=$(date +%s)
+  CARGO_TARGET_DIR="$dir" cargo check --quiet --locked "$@" >&2 || return 1
+  end=$(date +%s)
+  rm -rf "$dir"
+  echo $((end - start))
+}
+
+walk() {
+  stage "build" env QUIET_STAGES=1 scripts/build.sh
+  stage "bench binary" cargo build --release --quiet -p bench --locked
+  "$CARGO_TARGET_DIR/release/bench" walk --signal "$CARGO_TARGET_DIR/release/signal"
+}
+
+# The crates of AWS must cost a plain build nothing.
+stores() {
+  stage "doubles" scripts/deps.sh doubles
+  stage "build with AWS engines" cargo build --release --quiet --locked -p signal -p bench --features signal/aws,bench/aws
+  "$CARGO_TARGET_DIR/release/bench" stores --signal "$CARGO_TARGET_DIR/release/signal" || STATUS=1
+  [ "${COLD_CHECK:-1}" = 1 ] || return 0
+  say "cold checks (COLD_CHECK=0 leaves them out)"
+  local plain with
+  plain=$(cold_check) && with=$(cold_check --workspace) || fail "a cold check failed"
+  echo "RESULT cold_check_of_default_members value=$plain unit=s baseline=$with target=no-aws-sdk (baseline: with the AWS engines)"
+}
+
+STATUS=0
 stage "tools" scripts/deps.sh run
-stage "build" env QUIET_STAGES=1 scripts/build.sh
-stage "bench binary" cargo build --release --quiet -p bench --locked
-exec "$CARGO_TARGET_DIR/release/bench" walk --signal "$CARGO_TARGET_DIR/release/signal"
+case "$ONLY" in
+  '') walk || STATUS=1; stores ;;
+  walk) walk || STATUS=1 ;;
+  stores) stores ;;
+  *) fail "no benchmark group \"$ONLY\": there are walk and stores" ;;
+esac
+exit "$STATUS"

@@ -2,6 +2,7 @@
 
 mod report;
 mod server;
+mod stores;
 mod walk;
 
 use clap::Parser;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Parser)]
 struct Args {
     /// The group to run.
-    #[arg(value_parser = ["walk"])]
+    #[arg(value_parser = ["walk", "stores"])]
     group: String,
     /// The release binary under test.
     #[arg(long)]
@@ -24,6 +25,9 @@ struct Args {
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let mut report = report::Report::default();
-    walk::run(&args.signal, &args.media, &mut report).await?;
+    match args.group.as_str() {
+        "stores" => stores::run(&args.signal, &args.media, &mut report).await?,
+        _ => walk::run(&args.signal, &args.media, &mut report).await?,
+    }
     report.finish()
 }
