@@ -145,7 +145,7 @@ fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Res
             public_url: config.public_url(),
             s3_url: Some(config.objects_url()),
             allowed_origins: config.server.allowed_origins.clone(),
-            trust_forwarded_for: false,
+            trust_forwarded_for: config.server.trust_forwarded_for,
             demo_enabled: config.demo.enabled,
             moderation_mode: if config.moderation.classifier == "none:" { "people" } else { "classifier" }
                 .into(),

@@ -1,6 +1,7 @@
 //! Settings = defaults < `config/*.toml` < `SIGNAL_…`; unknown keys are errors with a suggestion.
 
 use super::model::Config;
+use super::urls::{Records, StoredBytes};
 use anyhow::{Context, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -9,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 /// Variables with our prefix that are no settings of the product.
 const NOT_SETTINGS: &[&str] = &["shared", "test_require", "test_crash", "config", "bin"];
+
+/// Fewer characters could be guessed.
+const SECRET_LEN_MIN: usize = 32;
 
 /// Loads the settings: `file` when given (it must exist), else `config/laptop.toml` below the current
 /// directory when there, then the environment (`SIGNAL_SERVER__PORT=9090`).
@@ -71,34 +75,46 @@ fn unknown(path: &str, key: &str, here: &str, known: &Dict) -> String {
 }
 
 fn check(config: &Config) -> anyhow::Result<()> {
+    let (records, bytes) = (config.records()?, config.bytes()?);
+    config.delivery_of_jobs()?;
+    config.entrance()?;
     for (name, url, schemes) in [
-        ("objects.url", &config.objects.url, &["embedded"][..]),
-        ("stores.url", &config.stores.url, &["embedded"][..]),
-        ("identity.url", &config.identity.url, &["embedded"][..]),
         ("encoder.url", &config.encoder.url, &["ffmpeg"][..]),
         ("moderation.classifier", &config.moderation.classifier, &["none", "onnx"][..]),
     ] {
         let scheme = url.split(':').next().unwrap_or_default();
-        if matches!(
-            scheme,
-            "s3" | "dynamodb" | "valkey" | "kinesis" | "mediaconvert" | "rekognition" | "oidc"
-        ) {
-            bail!("{name} = \"{url}\": this build has no {scheme} engine yet; it has {}", schemes.join(", "));
-        }
         if !schemes.contains(&scheme) {
             bail!("{name} = \"{url}\": unknown scheme; allowed: {}", schemes.join(", "));
         }
     }
+    check_secret(config, &records)?;
     if !matches!(config.moderation.unjudged.as_str(), "allow" | "review") {
         bail!("moderation.unjudged = \"{}\": allowed are allow and review", config.moderation.unjudged);
     }
     if !matches!(config.log.format.as_str(), "auto" | "pretty" | "json") {
         bail!("log.format = \"{}\": allowed are auto, pretty and json", config.log.format);
     }
-    if config.server.port == config.objects.port && config.server.port != 0 {
+    let has_door = bytes == StoredBytes::Embedded;
+    if has_door && config.server.port == config.objects.port && config.server.port != 0 {
         bail!("server.port and objects.port are both {}: choose two", config.server.port);
     }
     Ok(())
+}
+
+/// Processes that share records must agree on what they sign cursors and tickets with.
+fn check_secret(config: &Config, records: &Records) -> anyhow::Result<()> {
+    let length = config.server.secret.len();
+    if length == 0 && *records == Records::Embedded || length >= SECRET_LEN_MIN {
+        return Ok(());
+    }
+    if length == 0 {
+        bail!(
+            "server.secret is empty: all API processes over stores.url = \"{}\" need the same one; set \
+             SIGNAL_SERVER__SECRET to {SECRET_LEN_MIN} random characters or more",
+            config.stores.url
+        );
+    }
+    bail!("server.secret has {length} characters: give it {SECRET_LEN_MIN} random ones or more")
 }
 
 #[cfg(test)]
@@ -125,9 +141,22 @@ mod tests {
     }
 
     #[test]
+    #[cfg(not(feature = "aws"))]
     fn an_engine_that_is_not_built_in_is_named() {
-        let e = load_text("[stores]\nurl = \"dynamodb://eu\"\n").expect_err("refused").to_string();
-        assert!(e.contains("no dynamodb engine"), "{e}");
+        let e = load_text("[stores]\nurl = \"dynamodb://eu/x-\"\n").expect_err("refused").to_string();
+        assert!(e.contains("no dynamodb engine: build with --features aws"), "{e}");
+    }
+
+    #[test]
+    #[cfg(feature = "aws")]
+    fn shared_records_want_a_shared_secret() {
+        let shared = "[stores]\nurl = \"dynamodb://eu-central-1/x-\"\n";
+        let e = load_text(shared).expect_err("refused").to_string();
+        assert!(e.contains("SIGNAL_SERVER__SECRET"), "{e}");
+        let e =
+            load_text(&format!("{shared}[server]\nsecret = \"short\"\n")).expect_err("refused").to_string();
+        assert!(e.contains("5 characters"), "{e}");
+        load_text(&format!("{shared}[server]\nsecret = \"{}\"\n", "r".repeat(32))).expect("loads");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod load;
 mod model;
+pub mod urls;
 
 pub use load::load;
 pub use model::Config;
+pub use urls::{Entrance, JobDelivery, Records, StoredBytes};

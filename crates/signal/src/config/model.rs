@@ -1,5 +1,6 @@
 //! Every setting with its default. `config/laptop.toml` shows them all.
 
+use super::urls::{Entrance, JobDelivery, Records, StoredBytes};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -36,6 +37,11 @@ pub struct Server {
     pub max_concurrent_requests: usize,
     /// Whether per-caller rate limits apply.
     pub rate_limits: bool,
+    /// What all API processes over the same stores must share, 32 characters or more; empty = made once
+    /// and kept in the data directory, which is right for one process.
+    pub secret: String,
+    /// Whether `X-Forwarded-For` is believed: behind a load balancer that sets it, and only there.
+    pub trust_forwarded_for: bool,
 }
 
 impl Default for Server {
@@ -48,21 +54,29 @@ impl Default for Server {
             drain_s: 10,
             max_concurrent_requests: 1024,
             rate_limits: true,
+            secret: String::new(),
+            trust_forwarded_for: false,
         }
     }
 }
 
-/// The S3 door.
+/// Stored bytes, and the S3 door of the embedded store.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Objects {
-    /// `embedded:` keeps objects as files in the data directory.
+    /// `embedded:` keeps objects as files in the data directory and serves them by the S3 door;
+    /// `s3://bucket` uses a bucket.
     pub url: String,
     pub port: u16,
-    /// What presigned addresses start with; empty = `http://host:port`.
+    /// What presigned addresses start with; empty = `http://host:port`, or the bucket's own address.
     pub public_url: String,
+    /// Name of the embedded store's only bucket.
     pub bucket: String,
     pub region: String,
+    /// `s3:` only. Another address than the region's own; empty = AWS.
+    pub endpoint: String,
+    /// `s3:` only. The bucket is part of the path, as stores outside AWS want it.
+    pub path_style: bool,
     /// Space that stays free on the disk, in MiB: uploads are refused before it is touched.
     pub reserve_mib: u64,
 }
@@ -75,6 +89,8 @@ impl Default for Objects {
             public_url: String::new(),
             bucket: "signal-media".into(),
             region: "us-east-1".into(),
+            endpoint: String::new(),
+            path_style: false,
             reserve_mib: 512,
         }
     }
@@ -92,12 +108,16 @@ pub struct Data {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stores {
+    /// `embedded:` is a database file in the data directory; `dynamodb://region/prefix` uses tables whose
+    /// names start with the prefix.
     pub url: String,
+    /// `dynamodb:` only. Another address than the region's own; empty = AWS.
+    pub endpoint: String,
 }
 
 impl Default for Stores {
     fn default() -> Self {
-        Self { url: "embedded:".into() }
+        Self { url: "embedded:".into(), endpoint: String::new() }
     }
 }
 
@@ -149,6 +169,11 @@ impl Default for Identity {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Work {
+    /// `embedded:` finds due jobs by asking the store; `sqs://region/prefix` is told of them by queues whose
+    /// names start with the prefix.
+    pub queue_url: String,
+    /// `sqs:` only. Another address than the region's own; empty = AWS.
+    pub endpoint: String,
     /// Seconds after which a step without a live job is driven again.
     pub sweep_after_s: i64,
     pub poll_ms: i64,
@@ -156,7 +181,7 @@ pub struct Work {
 
 impl Default for Work {
     fn default() -> Self {
-        Self { sweep_after_s: 30, poll_ms: 500 }
+        Self { queue_url: "embedded:".into(), endpoint: String::new(), sweep_after_s: 30, poll_ms: 500 }
     }
 }
 
@@ -204,8 +229,26 @@ impl Config {
     pub fn public_url(&self) -> String {
         address(&self.server.public_url, &self.server.host, self.server.port)
     }
+    /// What clients reach the embedded object store by.
     pub fn objects_url(&self) -> String {
         address(&self.objects.public_url, &self.server.host, self.objects.port)
+    }
+    pub fn records(&self) -> anyhow::Result<Records> {
+        Records::of(&self.stores.url)
+    }
+    pub fn bytes(&self) -> anyhow::Result<StoredBytes> {
+        StoredBytes::of(&self.objects.url)
+    }
+    pub fn delivery_of_jobs(&self) -> anyhow::Result<JobDelivery> {
+        JobDelivery::of(&self.work.queue_url)
+    }
+    pub fn entrance(&self) -> anyhow::Result<Entrance> {
+        Entrance::of(&self.identity.url)
+    }
+    /// Whether a process of these settings keeps something of its own in the data directory, which no
+    /// other process may use then.
+    pub fn is_at_home(&self) -> anyhow::Result<bool> {
+        Ok(self.records()? == Records::Embedded || self.bytes()? == StoredBytes::Embedded)
     }
 }
 
