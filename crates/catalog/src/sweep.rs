@@ -6,6 +6,7 @@ use crate::port::{Advance, Facts, VideoStore, VideoStoreError};
 use crate::video::Video;
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use stdx::Clock;
 use vocab::{FailureReason, MediaKey, Millis, Status, VideoId};
 use work::{
@@ -25,11 +26,15 @@ pub fn gave_up() -> FailureReason {
 
 /// Re-drives every video that stands without a live job, and fails those whose job gave up:
 /// a crash between a status change and its hand-over leaves no video standing.
+///
+/// Its first run looks at every video in flight, however short it stands: what a process that was killed
+/// left behind need not grow old first. A hand-over that is only slow meets its own job, which is one.
 pub struct Sweep {
     videos: Arc<dyn VideoStore>,
     jobs: Jobs,
     clock: Arc<dyn Clock>,
     policy: CatalogPolicy,
+    has_run: AtomicBool,
 }
 
 impl Sweep {
@@ -39,7 +44,7 @@ impl Sweep {
         clock: Arc<dyn Clock>,
         policy: CatalogPolicy,
     ) -> Self {
-        Self { videos, jobs, clock, policy }
+        Self { videos, jobs, clock, policy, has_run: AtomicBool::new(false) }
     }
 
     async fn mend(&self, video: &Video, now: Millis) -> Result<(), JobError> {
@@ -93,7 +98,13 @@ impl JobHandler for Sweep {
 
     async fn run(&self, context: JobContext) -> Result<Outcome, JobError> {
         let now = self.clock.now();
-        let standing = now.saturating_sub(self.policy.sweep_standing);
+        let is_first = !self.has_run.load(Ordering::Acquire);
+        // The question is for "before": one millisecond on takes in what changed in this very one.
+        let standing = if is_first {
+            now.saturating_add(Millis(1))
+        } else {
+            now.saturating_sub(self.policy.sweep_standing)
+        };
         for status in Status::ALL {
             if job_for(status).is_none() {
                 continue;
@@ -105,6 +116,7 @@ impl JobHandler for Sweep {
                 self.mend(&video, now).await?;
             }
         }
+        self.has_run.store(true, Ordering::Release);
         Ok(Outcome::Done)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::house::{House, OWNER, context};
 use catalog::Facts;
-use catalog::jobs::{ENCODE, ERASE, JUDGE};
+use catalog::jobs::{ENCODE, ERASE, JUDGE, SWEEP};
 use catalog::sweep::GAVE_UP;
 use stdx::Clock;
 use vocab::{MediaKey, Status};
@@ -15,6 +15,7 @@ fn dead() -> Ending {
 #[tokio::test]
 async fn a_lost_job_is_made_again() {
     let house = House::new();
+    house.sweep().await;
     let mut standing = Vec::new();
     for status in Status::ALL {
         standing.push((house.public(status).await, status));
@@ -37,6 +38,39 @@ async fn a_lost_job_is_made_again() {
             assert_eq!(kinds, expected, "{status:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_first_sweep_of_a_process_does_not_wait_for_a_video_to_grow_old() {
+    let house = House::new();
+    let mut standing = Vec::new();
+    for status in Status::ALL {
+        standing.push((house.public(status).await, status));
+    }
+    let judged = house.public(Status::Judging).await;
+    let live = house.jobs.submit_now(JUDGE, judged.id).await.expect("submitted");
+    house.sweep().await;
+    for (video, status) in &standing {
+        let kinds: Vec<_> = house.live(video).await.into_iter().map(|(kind, _)| kind).collect();
+        let expected: Vec<_> = catalog::jobs::job_for(*status).into_iter().collect();
+        assert_eq!(kinds, expected, "{status:?}");
+    }
+    assert_eq!(house.store.get(live.id).await.expect("found"), live, "a live job is left alone");
+    let later = house.public(Status::Approved).await;
+    house.sweep().await;
+    assert_eq!(house.live(&later).await, [], "from then on a hand-over has its time");
+}
+
+#[tokio::test]
+async fn a_first_sweep_that_was_cut_is_done_again() {
+    let house = House::new();
+    let video = house.public(Status::Approved).await;
+    let cut = context(SWEEP, "periodic");
+    cut.cancel();
+    assert_eq!(house.sweep.run(cut).await, Ok(Outcome::Cancelled));
+    assert_eq!(house.live(&video).await, []);
+    house.sweep().await;
+    assert_eq!(house.live(&video).await.len(), 1);
 }
 
 #[tokio::test]
