@@ -1,4 +1,5 @@
-//! The data directory: versioned, private, used by one process at a time.
+//! The data directory: versioned, private. Where it holds records or objects it is used by one process at a
+//! time; processes that keep both elsewhere may share one.
 
 use anyhow::{Context, bail};
 use std::fs::{self, File, OpenOptions};
@@ -13,6 +14,8 @@ pub const FORMAT: u32 = 1;
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
+    /// Of this process alone.
+    scratch: PathBuf,
     _lock: File,
 }
 
@@ -36,17 +39,8 @@ pub fn default_path(configured: &Path) -> PathBuf {
 impl DataDir {
     /// Creates or opens the directory and locks it against a second process.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .with_context(|| format!("cannot create the data directory {}", path.display()))?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path.join("lock"))
+        make(path).with_context(|| format!("cannot create the data directory {}", path.display()))?;
+        let lock = lock_file(&path.join("lock"))
             .with_context(|| format!("cannot write to the data directory {}", path.display()))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -56,7 +50,26 @@ impl DataDir {
             ),
             Err(fs::TryLockError::Error(e)) => return Err(e).context("cannot lock the data directory"),
         }
-        let dir = Self { path: path.to_owned(), _lock: lock };
+        let dir = Self { path: path.to_owned(), scratch: path.join("scratch"), _lock: lock };
+        dir.check_format()?;
+        Ok(dir)
+    }
+
+    /// Creates or opens a directory that several processes use: nothing in it is a record. What killed
+    /// processes left of their scratch is removed.
+    pub fn open_shared(path: &Path) -> anyhow::Result<Self> {
+        let root = path.join("scratch");
+        make(path).with_context(|| format!("cannot create the data directory {}", path.display()))?;
+        make(&root)?;
+        // Held while directories come and go, so that nobody clears what is just being made.
+        let door = lock_file(&root.join("door"))?;
+        door.lock().context("cannot lock the scratch directory")?;
+        clear_abandoned(&root)?;
+        let scratch = root.join(format!("process-{}", std::process::id()));
+        make(&scratch)?;
+        let lock = lock_file(&scratch.join("lock"))?;
+        lock.try_lock().with_context(|| format!("cannot use {}", scratch.display()))?;
+        let dir = Self { path: path.to_owned(), scratch, _lock: lock };
         dir.check_format()?;
         Ok(dir)
     }
@@ -83,6 +96,11 @@ impl DataDir {
         &self.path
     }
 
+    /// Where this process and no other leaves files for a while.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
     pub fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -100,6 +118,25 @@ impl DataDir {
         write_private(&file, text.as_bytes())?;
         Ok(text)
     }
+}
+
+fn make(dir: &Path) -> std::io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+fn lock_file(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
+}
+
+/// Removes the scratch of processes that are gone: whoever lives holds a lock in it.
+fn clear_abandoned(root: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(root)? {
+        let dir = entry?.path();
+        if dir.is_dir() && lock_file(&dir.join("lock"))?.try_lock().is_ok() {
+            fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file that only its owner can read, whole or not at all.
@@ -121,6 +158,19 @@ mod tests {
         let _first = DataDir::open(dir.path()).expect("opens");
         let said = DataDir::open(dir.path()).expect_err("refused").to_string();
         assert!(said.contains("another process"), "{said}");
+    }
+
+    #[test]
+    fn a_shared_directory_gives_each_process_a_scratch_and_clears_what_the_dead_left() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let dead = dir.path().join("scratch/process-1/judge");
+        fs::create_dir_all(&dead).expect("made");
+        let living = dir.path().join("scratch/process-2");
+        fs::create_dir_all(&living).expect("made");
+        let lock = lock_file(&living.join("lock")).expect("opens");
+        lock.lock().expect("locks");
+        let data = DataDir::open_shared(dir.path()).expect("opens");
+        assert!(data.scratch().is_dir() && living.is_dir() && !dead.exists());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use events::Ingest;
 use feed::Feed;
 use moderation::{Desk, Moderator, ModeratorDeps, Reviews, ReviewsDeps};
 use push::{Hub, HubDeps, PushPolicy};
+use sha2::{Digest, Sha256};
 use std::sync::{Arc, OnceLock};
 use stdx::{Clock, Entropy, Fault, OsEntropy, SystemClock};
 use telemetry::Indicators;
@@ -105,7 +106,7 @@ impl House {
         let submit = Jobs::new(Arc::clone(&jobs), Arc::clone(&clock), Arc::clone(&entropy));
         let base = Base { clock, entropy, videos, jobs, submit, wake, listener };
         let pipeline = Pipeline::build(config, data, &base, &stores, media)?;
-        let show = Show::build(data, &base, &stores)?;
+        let show = Show::build(cursor_key(config, data, base.entropy.as_ref())?, &base, &stores);
         let merges: Vec<Arc<dyn GuestMerge>> = vec![Arc::new(Belongings {
             owners: Arc::clone(&pipeline.owners),
             reactions: Arc::clone(&show.reactions),
@@ -223,7 +224,7 @@ impl Pipeline {
             clock: Arc::clone(&base.clock),
             policy: Arc::new(media::moderation_policy(config)?),
         };
-        let (judge_dir, encode_dir) = (data.join("scratch/judge"), data.join("scratch/encode"));
+        let (judge_dir, encode_dir) = (data.scratch().join("judge"), data.scratch().join("encode"));
         std::fs::create_dir_all(&judge_dir)?;
         std::fs::create_dir_all(&encode_dir)?;
         moderation::work_dir::clear(&judge_dir)?;
@@ -279,10 +280,7 @@ struct Show {
 }
 
 impl Show {
-    fn build(data: &DataDir, base: &Base, stores: &Stores) -> anyhow::Result<Self> {
-        let hex = data
-            .secret("cursor-key", || format!("{:032x}{:032x}", base.entropy.u128(), base.entropy.u128()))?;
-        let cursor_key = key_of(&hex)?;
+    fn build(cursor_key: [u8; 32], base: &Base, stores: &Stores) -> Self {
         let engagement_policy = EngagementPolicy::default();
         let indicators = Arc::new(Indicators::default());
         // What players tell about themselves is measured on its way into the log.
@@ -321,8 +319,17 @@ impl Show {
             clock: Arc::clone(&base.clock),
             policy: engagement_policy.clone(),
         });
-        Ok(Self { ingest, engagement_policy, reactions, fold, feed, indicators, cursor_key })
+        Self { ingest, engagement_policy, reactions, fold, feed, indicators, cursor_key }
     }
+}
+
+/// Made of the secret that processes share, or kept in the directory that only one process uses.
+fn cursor_key(config: &Config, data: &DataDir, entropy: &dyn Entropy) -> anyhow::Result<[u8; 32]> {
+    if !config.server.secret.is_empty() {
+        let text = format!("cursor key of signal, version 1\n{}", config.server.secret);
+        return Ok(Sha256::digest(text).into());
+    }
+    key_of(&data.secret("cursor-key", || format!("{:032x}{:032x}", entropy.u128(), entropy.u128()))?)
 }
 
 fn key_of(hex: &str) -> anyhow::Result<[u8; 32]> {
