@@ -95,14 +95,14 @@ impl House {
     pub async fn build(config: &Config, data: &DataDir) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let stores = stores::open(config, data, &clock, &entropy).await?;
+        let stores = stores::open(&stores::Base { config, data, clock: &clock, entropy: &entropy }).await?;
         let media = media::build(config).await?;
         let late = Arc::new(Late::default());
         let listener: Arc<dyn StatusListener> = Arc::clone(&late) as Arc<dyn StatusListener>;
         let videos: Arc<dyn VideoStore> =
-            Arc::new(Announcing::new(Arc::clone(&stores.videos), Arc::clone(&listener)));
+            Arc::new(Announcing::new(Arc::clone(&stores.records.videos), Arc::clone(&listener)));
         let wake = Wake::default();
-        let jobs: Arc<dyn JobStore> = Arc::new(Waking::new(Arc::clone(&stores.jobs), wake.clone()));
+        let jobs: Arc<dyn JobStore> = Arc::new(Waking::new(Arc::clone(&stores.records.jobs), wake.clone()));
         let submit = Jobs::new(Arc::clone(&jobs), Arc::clone(&clock), Arc::clone(&entropy));
         let base = Base { clock, entropy, videos, jobs, submit, wake, listener };
         let pipeline = Pipeline::build(config, data, &base, &stores, media)?;
@@ -135,7 +135,7 @@ impl House {
             clock: base.clock,
             entropy: base.entropy,
             videos: base.videos,
-            library: Arc::clone(&stores.library),
+            library: Arc::clone(&stores.records.library),
             jobs: base.jobs,
             submit: base.submit,
             wake: base.wake,
@@ -147,7 +147,7 @@ impl House {
             origin: doors.origin,
             hub: doors.hub,
             ingest: show.ingest,
-            engagement: Arc::clone(&stores.engagement),
+            engagement: Arc::clone(&stores.records.engagement),
             engagement_policy: show.engagement_policy,
             reactions: show.reactions,
             fold: show.fold,
@@ -220,7 +220,7 @@ impl Pipeline {
             videos: Arc::clone(&base.videos),
             listener: Arc::clone(&base.listener),
             jobs: base.submit.clone(),
-            store: Arc::clone(&stores.moderation),
+            store: Arc::clone(&stores.records.moderation),
             clock: Arc::clone(&base.clock),
             policy: Arc::new(media::moderation_policy(config)?),
         };
@@ -232,14 +232,14 @@ impl Pipeline {
         let files: Arc<dyn moderation::SourceFiles> = Arc::clone(&stores.objects.sources);
         let moderator = Moderator::new(ModeratorDeps {
             desk: desk.clone(),
-            blocks: Arc::clone(&stores.blocks),
+            blocks: Arc::clone(&stores.records.blocks),
             files: Arc::clone(&files),
             examiner: media.examiner,
             classifier: media.classifier,
             entropy: Arc::clone(&base.entropy),
             work_root: judge_dir,
         });
-        let (blocks, entropy) = (Arc::clone(&stores.blocks), Arc::clone(&base.entropy));
+        let (blocks, entropy) = (Arc::clone(&stores.records.blocks), Arc::clone(&base.entropy));
         let reviews = Arc::new(Reviews::new(ReviewsDeps { desk, blocks, files, entropy }));
         let transcoder = Transcoder::new(TranscoderDeps {
             videos: Arc::clone(&base.videos),
@@ -258,7 +258,7 @@ impl Pipeline {
 
 fn uploads(base: &Base, stores: &Stores, catalog_policy: &CatalogPolicy) -> Uploads {
     let deps = UploadsDeps {
-        store: Arc::clone(&stores.uploads),
+        store: Arc::clone(&stores.records.uploads),
         raw: Arc::clone(&stores.objects.raw),
         videos: Arc::clone(&base.videos),
         jobs: base.submit.clone(),
@@ -284,8 +284,11 @@ impl Show {
         let engagement_policy = EngagementPolicy::default();
         let indicators = Arc::new(Indicators::default());
         // What players tell about themselves is measured on its way into the log.
-        let gauged =
-            api::Gauged::new(Arc::clone(&stores.events), Arc::clone(&indicators), Arc::clone(&base.clock));
+        let gauged = api::Gauged::new(
+            Arc::clone(&stores.records.events),
+            Arc::clone(&indicators),
+            Arc::clone(&base.clock),
+        );
         let ingest = Arc::new(Ingest::new(events::ingest::Deps {
             log: Arc::new(gauged),
             clock: Arc::clone(&base.clock),
@@ -293,16 +296,16 @@ impl Show {
             policy: events::EventPolicy::default(),
         }));
         let reactions = Arc::new(Reactions::new(
-            Arc::clone(&stores.library),
-            Arc::clone(&stores.engagement),
+            Arc::clone(&stores.records.library),
+            Arc::clone(&stores.records.engagement),
             Arc::clone(&base.clock),
         ));
         let feed = Arc::new(Feed::new(feed::feed::Deps {
             videos: Arc::clone(&base.videos),
-            library: Arc::clone(&stores.library),
-            counts: Arc::clone(&stores.engagement),
-            queue: Arc::clone(&stores.queue),
-            seen: Arc::clone(&stores.seen),
+            library: Arc::clone(&stores.records.library),
+            counts: Arc::clone(&stores.records.engagement),
+            queue: Arc::clone(&stores.records.queue),
+            seen: Arc::clone(&stores.records.seen),
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
             cursor_key,
@@ -310,10 +313,10 @@ impl Show {
             engagement: engagement_policy.clone(),
         }));
         let fold = Fold::new(engagement::fold::Deps {
-            log: Arc::clone(&stores.events),
-            store: Arc::clone(&stores.engagement),
+            log: Arc::clone(&stores.records.events),
+            store: Arc::clone(&stores.records.engagement),
             watchers: vec![
-                Arc::new(engagement::History::new(Arc::clone(&stores.library))),
+                Arc::new(engagement::History::new(Arc::clone(&stores.records.library))),
                 Arc::clone(&feed) as Arc<dyn engagement::fold::Watcher>,
             ],
             clock: Arc::clone(&base.clock),

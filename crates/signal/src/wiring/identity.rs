@@ -46,9 +46,9 @@ pub async fn build(
     };
     let revoked = Arc::new(RevokedSessions::default());
     let deps = IssuerDeps {
-        accounts: Arc::clone(&stores.accounts),
-        sessions: Arc::clone(&stores.sessions),
-        keys: Arc::clone(&stores.keys),
+        accounts: Arc::clone(&stores.records.accounts),
+        sessions: Arc::clone(&stores.records.sessions),
+        keys: Arc::clone(&stores.records.keys),
         hasher: Arc::new(ArgonHasher::new(policy.hash)?),
         merges: Arc::new(merges),
         revoked: Arc::clone(&revoked),
@@ -107,7 +107,7 @@ pub async fn operator_link(
     url: &str,
 ) -> anyhow::Result<Option<String>> {
     let filter = UserFilter { text: None, role: Some(Role::Operator), before: None, limit: 2 };
-    let operators = stores.accounts.search(filter).await.map_err(|e| anyhow::anyhow!("{e}"))?;
+    let operators = stores.records.accounts.search(filter).await.map_err(|e| anyhow::anyhow!("{e}"))?;
     if operators.iter().any(|u| u.id != machine) {
         return Ok(None);
     }

@@ -2,6 +2,7 @@
 
 pub mod checks;
 pub mod demo_port;
+pub mod embedded;
 pub mod house;
 pub mod identity;
 pub mod machine;

@@ -1,19 +1,11 @@
-//! Every store port, by the URL of `stores.url` and `objects.url`.
+//! Every store port. Which engine stands behind it is decided by `stores.url` and `objects.url`.
 
+use super::embedded;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use anyhow::Context;
-use embedded::objects::{ArrivalJobs, FileObjects};
-use embedded::work::EmbeddedJobStore;
-use embedded::{Database, DbPolicy};
-use s3door::{Credentials, Door, DoorConfig, Objects, ObjectsDeps, Presigner};
+use s3door::Door;
 use std::sync::Arc;
 use stdx::{Clock, Entropy};
-use vocab::{Bytes, Millis};
-use work::Jobs;
-
-/// A page waits no longer for its served record: a slow disk must not eat the page's promise of 10 ms.
-const SERVED_WAIT: Millis = Millis(4);
 
 /// Stored bytes, once for each slice that uses them.
 pub struct StoredObjects {
@@ -25,7 +17,7 @@ pub struct StoredObjects {
 }
 
 impl StoredObjects {
-    fn of<E>(engine: &Arc<E>) -> Self
+    pub fn of<E>(engine: &Arc<E>) -> Self
     where
         E: upload::RawStore
             + moderation::SourceFiles
@@ -43,8 +35,8 @@ impl StoredObjects {
     }
 }
 
-/// What the slices stand on.
-pub struct Stores {
+/// The records of all slices.
+pub struct Records {
     pub videos: Arc<dyn catalog::VideoStore>,
     pub jobs: Arc<dyn work::JobStore>,
     pub library: Arc<dyn catalog::LibraryStore>,
@@ -58,79 +50,27 @@ pub struct Stores {
     pub engagement: Arc<dyn engagement::EngagementStore>,
     pub queue: Arc<dyn feed::WarmQueue>,
     pub seen: Arc<dyn feed::SeenStore>,
+}
+
+/// What the slices stand on.
+pub struct Stores {
+    pub records: Records,
     pub objects: StoredObjects,
     /// The way in for clients of an embedded object store.
     pub door: Option<Door>,
 }
 
-/// Opens what the configuration names. The configuration has refused unknown schemes already.
-pub async fn open(
-    config: &Config,
-    data: &DataDir,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> anyhow::Result<Stores> {
-    let db = Database::open(data.path(), embedded::SCHEMA, &DbPolicy::default())
-        .with_context(|| format!("cannot open the records in {}", data.path().display()))?;
-    let jobs = EmbeddedJobStore::new(db.clone());
-    // The directory's lock says that no other process works: whatever was claimed is an orphan.
-    let orphans =
-        work::dlq::take_back_orphans(&jobs, clock.now()).await.context("cannot take back orphaned jobs")?;
-    if orphans > 0 {
-        tracing::info!(orphans, "jobs of a killed process run again");
-    }
-    let (objects, door) = objects(config, data, (clock, entropy), jobs.clone())?;
-    let uploads: Arc<dyn upload::UploadStore> =
-        Arc::new(embedded::upload::EmbeddedUploadStore::new(db.clone()));
-    objects.drop_orphans(uploads.as_ref()).await.context("cannot tidy up after an earlier run")?;
-    Ok(Stores {
-        videos: Arc::new(embedded::catalog::EmbeddedVideoStore::new(db.clone())),
-        jobs: Arc::new(jobs),
-        library: Arc::new(embedded::library::EmbeddedLibraryStore::new(db.clone())),
-        accounts: Arc::new(embedded::identity::EmbeddedAccountStore::new(db.clone())),
-        sessions: Arc::new(embedded::identity::EmbeddedSessionStore::new(db.clone())),
-        keys: Arc::new(embedded::identity::EmbeddedKeyStore::new(db.clone())),
-        uploads,
-        moderation: Arc::new(embedded::moderation::EmbeddedModerationStore::new(db.clone())),
-        blocks: Arc::new(embedded::moderation::EmbeddedBlockList::new(db.clone())),
-        events: Arc::new(embedded::events::EmbeddedEventLog::new(db.clone())),
-        engagement: Arc::new(embedded::engagement::EmbeddedEngagementStore::new(
-            db.clone(),
-            engagement::EngagementPolicy::default(),
-        )),
-        queue: Arc::new(embedded::feed::EmbeddedWarmQueue::new(db.clone()).waiting(SERVED_WAIT)),
-        seen: Arc::new(embedded::feed::EmbeddedSeenStore::new(db)),
-        objects: StoredObjects::of(&objects),
-        door: Some(door),
-    })
+/// What engines are made with.
+pub struct Base<'a> {
+    pub config: &'a Config,
+    pub data: &'a DataDir,
+    pub clock: &'a Arc<dyn Clock>,
+    pub entropy: &'a Arc<dyn Entropy>,
 }
 
-/// The object store and the door it is reached by from outside.
-fn objects(
-    config: &Config,
-    data: &DataDir,
-    base: (&Arc<dyn Clock>, &Arc<dyn Entropy>),
-    jobs: EmbeddedJobStore,
-) -> anyhow::Result<(Arc<FileObjects>, Door)> {
-    let (clock, entropy) = base;
-    let hex = |n: u128| format!("{n:032x}");
-    let access_key =
-        data.secret("s3-access-key", || format!("SV{}", &hex(entropy.u128())[..18].to_uppercase()))?;
-    let secret_key = data.secret("s3-secret-key", || hex(entropy.u128()))?;
-    let mut door = DoorConfig::new(Credentials { access_key, secret_key });
-    door.bucket.clone_from(&config.objects.bucket);
-    door.region.clone_from(&config.objects.region);
-    door.policy.reserve = Bytes(config.objects.reserve_mib << 20);
-    let listener = ArrivalJobs {
-        jobs: Jobs::new(Arc::new(jobs), Arc::clone(clock), Arc::clone(entropy)),
-        clock: Arc::clone(clock),
-        policy: upload::UploadPolicy::default(),
-    };
-    let deps =
-        ObjectsDeps { clock: Arc::clone(clock), entropy: Arc::clone(entropy), listener: Arc::new(listener) };
-    let store = Objects::open(&data.join("objects"), &door.bucket, deps, door.policy.clone())
-        .context("cannot open the object store")?;
-    let presigner = Presigner::new(door.credentials.clone(), &door.region);
-    let files = FileObjects::new(store.clone(), presigner, &config.objects_url());
-    Ok((Arc::new(files), Door::new(store, &door)))
+/// Opens what the configuration names. The configuration has refused unknown schemes already.
+pub async fn open(base: &Base<'_>) -> anyhow::Result<Stores> {
+    let records = embedded::records(base).await?;
+    let (objects, door) = embedded::objects(base, &records).await?;
+    Ok(Stores { records, objects, door: Some(door) })
 }
