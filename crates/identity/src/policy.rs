@@ -115,6 +115,8 @@ pub struct IdentityPolicy {
     pub operator_code_ttl: Millis,
     /// Live sessions of one person; the oldest end first.
     pub sessions_per_user_max: usize,
+    /// How often what is long over is forgotten.
+    pub housekeep_every: Millis,
     /// Ids in one batch of profiles.
     pub profiles_max: usize,
     pub search_max: usize,
@@ -137,6 +139,7 @@ impl Default for IdentityPolicy {
             operator_code_bytes: 20,
             operator_code_ttl: Millis(7 * 24 * 3_600_000),
             sessions_per_user_max: 20,
+            housekeep_every: Millis(3_600_000),
             profiles_max: 200,
             search_max: 100,
             hash: HashPolicy::default(),

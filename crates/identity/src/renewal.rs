@@ -13,6 +13,9 @@ const TRIES: usize = 4;
 /// Ended and expired sessions are kept this long, so that lists and logs can explain them.
 const KEEP_ENDED: Millis = Millis(24 * 3_600_000);
 
+/// Sessions that one [`Issuer::housekeep`] forgets.
+pub const HOUSEKEEP_BATCH: usize = 1_000;
+
 impl Issuer {
     /// Spends a refresh token for the next pair. A spent one ends the family, except that within
     /// `rotation_grace` of its rotation the same device gets the same successor again (the reply
@@ -122,10 +125,11 @@ impl Issuer {
         if found { Ok(()) } else { Err(IssueError::NoDevice) }
     }
 
-    /// Forgets what is long over; the number of sessions forgotten. For a periodic job.
+    /// Forgets what is long over, up to [`HOUSEKEEP_BATCH`] sessions; how many that were. For a
+    /// periodic job.
     pub async fn housekeep(&self) -> Result<usize, IssueError> {
         let now = self.now();
         self.deps.keys.purge(now).await?;
-        Ok(self.deps.sessions.purge(Millis(now.0 - KEEP_ENDED.0), 1_000).await?)
+        Ok(self.deps.sessions.purge(Millis(now.0 - KEEP_ENDED.0), HOUSEKEEP_BATCH).await?)
     }
 }

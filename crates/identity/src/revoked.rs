@@ -20,6 +20,8 @@ struct Entries {
     sessions: HashMap<SessionId, Millis>,
     /// Tokens made from an older revision of the user's record.
     revisions: HashMap<UserId, (u64, Millis)>,
+    /// How often signing keys were withdrawn.
+    withdrawals: u64,
 }
 
 /// Shared by the issuer, which fills it, and the verifiers of the same process.
@@ -39,6 +41,16 @@ impl RevokedSessions {
         let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
         entries.revisions.insert(user, (revision, until));
         trim(&mut entries, now);
+    }
+
+    /// The signing keys given out so far are not to be trusted: verifiers ask their source anew.
+    pub fn withdraw_keys(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).withdrawals += 1;
+    }
+
+    /// Grows with every withdrawal of keys.
+    pub fn withdrawals(&self) -> u64 {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).withdrawals
     }
 
     pub fn is_ended(&self, session: SessionId) -> bool {

@@ -14,8 +14,8 @@ pub enum Occasion {
     /// The new key is published first and signs a little later; the old one stays in the JWKS until
     /// its last token has ended. Nobody notices.
     Routine,
-    /// The old keys leave at once: every access token given so far stops working as soon as
-    /// verifiers look again, and clients refresh.
+    /// The old keys leave at once: every access token given so far stops working, at verifiers of this
+    /// process immediately and at others as soon as they look again, and clients refresh.
     Compromise,
 }
 
@@ -55,6 +55,9 @@ impl Issuer {
             }
         }
         self.deps.keys.purge(now).await?;
+        if occasion == Occasion::Compromise {
+            self.deps.revoked.withdraw_keys();
+        }
         tracing::info!(kid = %new.kid, ?occasion, "identity.keys.rotated");
         Ok(new.kid)
     }

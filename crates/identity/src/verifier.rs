@@ -39,6 +39,8 @@ struct Cached {
     tried_at: Option<Millis>,
     /// Of the last success.
     fetched_at: Option<Millis>,
+    /// Withdrawals known when these keys were asked for.
+    withdrawals: u64,
 }
 
 pub struct Verifier {
@@ -108,6 +110,7 @@ impl Verifier {
             return Err(TokenError::Invalid("too long"));
         }
         let header = decode_header(token).map_err(|_| TokenError::Invalid("not a token"))?;
+        self.heed_withdrawals();
         let key = self.key(key_id(&header)?).await?;
         let claims = decode::<Claims>(token, &key, &self.validation).map_err(refused)?.claims;
         if claims.token_use != TOKEN_USE {
@@ -126,7 +129,16 @@ impl Verifier {
 
     /// Looks at the source again before the next token: after keys were changed for a compromise.
     pub fn forget_keys(&self) {
-        *self.cached.write().unwrap_or_else(PoisonError::into_inner) = Cached::default();
+        let fresh = Cached { withdrawals: self.revoked.withdrawals(), ..Cached::default() };
+        *self.cached.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+    }
+
+    /// Keys that were asked for before a withdrawal may be the withdrawn ones.
+    fn heed_withdrawals(&self) {
+        let known = self.cached.read().unwrap_or_else(PoisonError::into_inner).withdrawals;
+        if known != self.revoked.withdrawals() {
+            self.forget_keys();
+        }
     }
 
     fn in_time(&self, claims: &Claims) -> Result<(), TokenError> {
@@ -178,10 +190,12 @@ impl Verifier {
             }
             cached.tried_at = Some(now);
         }
+        let withdrawals = self.revoked.withdrawals();
         let keys = self.parse(&self.source.jwks().await?)?;
         let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
         cached.keys = keys;
         cached.fetched_at = Some(now);
+        cached.withdrawals = withdrawals;
         Ok(())
     }
 
