@@ -14,6 +14,10 @@ use std::sync::OnceLock;
 /// Names under this folder carry a hash of their content.
 const HASHED_FOLDER: &str = "assets/";
 
+/// What browsers ask for without being told to, and the file that answers.
+const ICON_ASKED: &str = "favicon.ico";
+const ICON: &str = "icon-192.png";
+
 const PLACEHOLDER: &str = include_str!("../assets/unbuilt.html");
 
 pub struct WebFile {
@@ -126,6 +130,9 @@ impl Site {
         if let Some(file) = self.files.get(path) {
             return Some(file);
         }
+        if path == ICON_ASKED {
+            return self.files.get(ICON);
+        }
         let last = path.rsplit('/').next().unwrap_or_default();
         let inside_the_app = !last.contains('.') && !path.starts_with(HASHED_FOLDER);
         if inside_the_app { self.files.get("index.html") } else { None }
@@ -167,6 +174,16 @@ mod tests {
         ] {
             assert!(site.find(path).is_none(), "{path}");
         }
+    }
+
+    #[test]
+    fn the_icon_that_browsers_ask_for_unasked_is_the_apps() {
+        let file = |path: &str, body: &'static str| (path.to_owned(), Cow::Borrowed(body.as_bytes()));
+        let ours = Site::new([file("icon-192.png", "ours")]);
+        let icon = ours.find("/favicon.ico").expect("an icon");
+        assert_eq!((icon.content_type, icon.bytes(None).0), ("image/png", Bytes::from_static(b"ours")));
+        let own = Site::new([file("icon-192.png", "ours"), file("favicon.ico", "its own")]);
+        assert_eq!(own.find("/favicon.ico").map(|f| f.content_type), Some("image/x-icon"));
     }
 
     #[test]
