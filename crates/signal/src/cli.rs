@@ -81,6 +81,8 @@ pub enum Command {
     /// Signing keys of the embedded issuer.
     #[command(subcommand)]
     Keys(Keys),
+    /// A one-time operator link, and a session for the commands of this machine.
+    Operator,
     /// Completions for your shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -167,5 +169,9 @@ pub enum Dlq {
 #[derive(Debug, Subcommand)]
 pub enum Keys {
     /// Sign with a new key; old tokens stay valid until they expire.
-    Rotate,
+    Rotate {
+        /// The old key is in wrong hands: nothing it has signed is believed any more.
+        #[arg(long)]
+        compromised: bool,
+    },
 }

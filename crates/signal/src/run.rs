@@ -81,7 +81,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
             println!("{}", serve::openapi_json()?);
             Ok(())
         }
-        Command::Keys(Keys::Rotate) => serve::rotate_keys(&config, &ctx).await,
+        Command::Keys(Keys::Rotate { compromised }) => {
+            serve::rotate_keys(&config, &ctx, *compromised).await
+        }
+        Command::Operator => serve::operator(&config, &ctx).await,
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "signal", &mut std::io::stdout());
             Ok(())

@@ -2,13 +2,15 @@
 
 use crate::cli::Role;
 use crate::commands::Ctx;
-use crate::config::Config;
+use crate::config::{Config, Records, StoredBytes};
 use crate::data_dir::DataDir;
-use crate::wiring::{House, checks, demo_port, identity, machine, web, worker};
+use crate::wiring::{House, checks, demo_port, embedded, identity, machine, stores, web, worker};
 use anyhow::{Context, bail};
 use api::{ApiConfig, ApiState, Check, Deps, Health};
+use s3door::Credentials;
 use std::sync::Arc;
 use std::time::Duration;
+use stdx::{Clock, Entropy, OsEntropy, SystemClock};
 use telemetry::{Format, LogSettings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -20,13 +22,14 @@ type Stop = watch::Receiver<bool>;
 pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<()> {
     start_log(&config)?;
     install_crash_points();
-    let data = DataDir::open(&ctx.data_dir)?;
+    if is_door_alone(&config, roles)? {
+        return door(&config, ctx).await;
+    }
+    let data = open_data(&config, ctx)?;
     let api_listener = bind(&config, Role::Api, roles, config.server.port, "--port").await?;
     let door_listener = bind(&config, Role::Objects, roles, config.objects.port, "--s3-port").await?;
     let house = Arc::new(House::build(&config, &data).await?);
-    let url = config.public_url();
-    let machine_user = identity::leave_session(&house.identity, &data, &url, house.entropy.as_ref()).await?;
-    let link = identity::operator_link(&house.identity, &house.stores, machine_user, &url).await?;
+    let link = operator_link(&house, &config, &data).await?;
     let (tell_stop, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
     if let Some(listener) = api_listener {
@@ -51,6 +54,15 @@ pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<
         tasks.spawn(fold(Arc::clone(&house), stop.clone()));
     }
     greet(ctx, &config, &data, link.as_deref());
+    until_stopped(&config, tasks, tell_stop).await
+}
+
+/// Waits for the signal to stop, or for a role that fails; gives the roles the drain time to end.
+async fn until_stopped(
+    config: &Config,
+    mut tasks: JoinSet<anyhow::Result<()>>,
+    tell_stop: watch::Sender<bool>,
+) -> anyhow::Result<()> {
     tokio::select! {
         signal = terminated() => tracing::info!(signal, "stopping: no new work, finishing what is under way"),
         Some(ended) = tasks.join_next() => {
@@ -65,6 +77,67 @@ pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<
         tracing::warn!("what did not finish in time runs again at the next start");
     }
     Ok(())
+}
+
+/// The first operator's link, and the session of this machine's commands. Processes that share their
+/// records make neither, or each would spend what the one before it made: `signal operator` does.
+async fn operator_link(house: &House, config: &Config, data: &DataDir) -> anyhow::Result<Option<String>> {
+    if config.records()? != Records::Embedded {
+        return Ok(None);
+    }
+    let url = config.public_url();
+    let machine = identity::leave_session(&house.identity, data, &url, house.entropy.as_ref()).await?;
+    identity::operator_link(&house.identity, &house.stores.records, machine, &url).await
+}
+
+fn open_data(config: &Config, ctx: &Ctx) -> anyhow::Result<DataDir> {
+    if config.is_at_home()? { DataDir::open(&ctx.data_dir) } else { DataDir::open_shared(&ctx.data_dir) }
+}
+
+/// Whether the process is the object store of others and nothing else.
+fn is_door_alone(config: &Config, roles: &[Role]) -> anyhow::Result<bool> {
+    if config.records()? == Records::Embedded || !roles.contains(&Role::Objects) {
+        return Ok(false);
+    }
+    if roles.iter().any(|r| *r != Role::Objects) && config.bytes()? != StoredBytes::Embedded {
+        bail!(
+            "objects.url = \"{}\" needs no role objects in this process: start it alone, as `signal run objects`",
+            config.objects.url
+        );
+    }
+    Ok(roles.iter().all(|r| *r == Role::Objects))
+}
+
+/// `signal run objects` for other processes: the S3 door over this machine's files, for whoever signs with
+/// the keys of AWS's environment.
+async fn door(config: &Config, ctx: &Ctx) -> anyhow::Result<()> {
+    let data = DataDir::open(&ctx.data_dir)?;
+    let mut config = config.clone();
+    if let StoredBytes::S3 { bucket } = config.bytes()? {
+        config.objects.bucket = bucket;
+    }
+    let listener = bind(&config, Role::Objects, &[Role::Objects], config.objects.port, "--s3-port").await?;
+    let listener = listener.context("the role has a port")?;
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+    let base = stores::Base { config: &config, data: &data, clock: &clock, entropy: &entropy };
+    let records = stores::records(&base).await?;
+    let (_, door) = embedded::objects(&base, &records, aws_keys()).await?;
+    let (tell_stop, stop) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        door.serve(listener, stopped(stop)).await;
+        Ok(())
+    });
+    greet(ctx, &config, &data, None);
+    until_stopped(&config, tasks, tell_stop).await
+}
+
+/// What the other processes' chain of credentials finds in the environment.
+fn aws_keys() -> Option<Credentials> {
+    #[expect(clippy::disallowed_methods, reason = "AWS's names of its keys, which are no settings of ours")]
+    let var = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let (access_key, secret_key) = (var("AWS_ACCESS_KEY_ID")?, var("AWS_SECRET_ACCESS_KEY")?);
+    Some(Credentials { access_key, secret_key })
 }
 
 fn start_log(config: &Config) -> anyhow::Result<()> {
@@ -251,15 +324,43 @@ pub fn openapi_json() -> anyhow::Result<String> {
     api::openapi_document().to_pretty_json().context("the document can be written")
 }
 
-/// `signal keys rotate`: needs the data directory for itself.
-pub async fn rotate_keys(config: &Config, ctx: &Ctx) -> anyhow::Result<()> {
-    let data = DataDir::open(&ctx.data_dir)
+/// What `signal keys` and `signal operator` work with: the issuer and nothing else of the house.
+async fn issuer(config: &Config, data: &DataDir) -> anyhow::Result<identity::Identity> {
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+    let base = stores::Base { config, data, clock: &clock, entropy: &entropy };
+    let records = stores::records(&base).await?;
+    identity::build(config, &records, identity::Merges(Vec::new()), &clock, &entropy).await
+}
+
+/// `signal keys rotate`. Embedded records are the running server's alone; shared ones are everybody's.
+pub async fn rotate_keys(config: &Config, ctx: &Ctx, compromised: bool) -> anyhow::Result<()> {
+    let data = open_data(config, ctx)
         .context("stop the server first: a running server would go on signing with the old key")?;
-    let house = House::build(config, &data).await?;
-    let kid = house.identity.issuer.rotate_keys(::identity::Occasion::Routine).await?;
+    let occasion =
+        if compromised { ::identity::Occasion::Compromise } else { ::identity::Occasion::Routine };
+    let kid = issuer(config, &data).await?.issuer.rotate_keys(occasion).await?;
     if ctx.json {
         return ctx.print_json(&serde_json::json!({ "kid": kid }));
     }
-    println!("New signing key {kid}. Tokens signed with the old one stay valid until they expire.");
+    if compromised {
+        println!("New signing key {kid}. Nothing the old ones have signed is believed any more.");
+    } else {
+        println!("New signing key {kid}. Tokens signed with the old one stay valid until they expire.");
+    }
+    Ok(())
+}
+
+/// `signal operator`: a fresh one-time link, and the session that this machine's commands use.
+pub async fn operator(config: &Config, ctx: &Ctx) -> anyhow::Result<()> {
+    let data = open_data(config, ctx).context("`signal up` prints the operator link at its start")?;
+    let identity = issuer(config, &data).await?;
+    let url = config.public_url();
+    identity::leave_session(&identity, &data, &url, &OsEntropy).await?;
+    let link = identity::link(&identity, &url).await?;
+    if ctx.json {
+        return ctx.print_json(&serde_json::json!({ "operator_link": link, "url": url }));
+    }
+    println!("{link}");
+    println!("It works once, and makes the browser that opens it the operator.");
     Ok(())
 }

@@ -47,19 +47,37 @@ pub async fn records(base: &Base<'_>) -> anyhow::Result<Records> {
 }
 
 /// The object store and the door it is reached by from outside.
-pub async fn objects(base: &Base<'_>, records: &Records) -> anyhow::Result<(StoredObjects, Door)> {
-    let (files, door) = open_files(base, records)?;
+/// `given` = the keys clients sign with; `None` = made once and kept in the data directory.
+pub async fn objects(
+    base: &Base<'_>,
+    records: &Records,
+    given: Option<Credentials>,
+) -> anyhow::Result<(StoredObjects, Door)> {
+    let credentials = match given {
+        Some(given) => given,
+        None => own_credentials(base)?,
+    };
+    let (files, door) = open_files(base, records, credentials)?;
     files.drop_orphans(records.uploads.as_ref()).await.context("cannot tidy up after an earlier run")?;
     Ok((StoredObjects::of(&Arc::new(files)), door))
 }
 
-fn open_files(base: &Base<'_>, records: &Records) -> anyhow::Result<(FileObjects, Door)> {
-    let Base { config, data, clock, entropy } = base;
+fn own_credentials(base: &Base<'_>) -> anyhow::Result<Credentials> {
+    let Base { data, entropy, .. } = base;
     let hex = |n: u128| format!("{n:032x}");
     let access_key =
         data.secret("s3-access-key", || format!("SV{}", &hex(entropy.u128())[..18].to_uppercase()))?;
     let secret_key = data.secret("s3-secret-key", || hex(entropy.u128()))?;
-    let mut door = DoorConfig::new(Credentials { access_key, secret_key });
+    Ok(Credentials { access_key, secret_key })
+}
+
+fn open_files(
+    base: &Base<'_>,
+    records: &Records,
+    credentials: Credentials,
+) -> anyhow::Result<(FileObjects, Door)> {
+    let Base { config, data, clock, entropy } = base;
+    let mut door = DoorConfig::new(credentials);
     door.bucket.clone_from(&config.objects.bucket);
     door.region.clone_from(&config.objects.region);
     door.policy.reserve = Bytes(config.objects.reserve_mib << 20);

@@ -112,7 +112,8 @@ impl House {
             reactions: Arc::clone(&show.reactions),
             feed: Arc::clone(&show.feed),
         })];
-        let identity = identity::build(config, &stores, Merges(merges), &base.clock, &base.entropy).await?;
+        let identity =
+            identity::build(config, &stores.records, Merges(merges), &base.clock, &base.entropy).await?;
         let origin = Arc::new(delivery::Origin::new(delivery::OriginDeps {
             videos: Arc::clone(&base.videos),
             objects: Arc::clone(&stores.objects.reader),

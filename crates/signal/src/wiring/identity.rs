@@ -1,6 +1,6 @@
 //! The embedded issuer, and the session that commands on this machine use.
 
-use super::stores::Stores;
+use super::stores::Records;
 use crate::client::{SavedSession, session_file};
 use crate::config::Config;
 use crate::data_dir::{DataDir, write_private};
@@ -34,7 +34,7 @@ impl GuestMerge for Merges {
 
 pub async fn build(
     config: &Config,
-    stores: &Stores,
+    records: &Records,
     merges: Merges,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
@@ -46,9 +46,9 @@ pub async fn build(
     };
     let revoked = Arc::new(RevokedSessions::default());
     let deps = IssuerDeps {
-        accounts: Arc::clone(&stores.records.accounts),
-        sessions: Arc::clone(&stores.records.sessions),
-        keys: Arc::clone(&stores.records.keys),
+        accounts: Arc::clone(&records.accounts),
+        sessions: Arc::clone(&records.sessions),
+        keys: Arc::clone(&records.keys),
         hasher: Arc::new(ArgonHasher::new(policy.hash)?),
         merges: Arc::new(merges),
         revoked: Arc::clone(&revoked),
@@ -102,15 +102,20 @@ pub async fn leave_session(
 /// A fresh one-time operator link until a person has used one.
 pub async fn operator_link(
     identity: &Identity,
-    stores: &Stores,
+    records: &Records,
     machine: UserId,
     url: &str,
 ) -> anyhow::Result<Option<String>> {
     let filter = UserFilter { text: None, role: Some(Role::Operator), before: None, limit: 2 };
-    let operators = stores.records.accounts.search(filter).await.map_err(|e| anyhow::anyhow!("{e}"))?;
+    let operators = records.accounts.search(filter).await.map_err(|e| anyhow::anyhow!("{e}"))?;
     if operators.iter().any(|u| u.id != machine) {
         return Ok(None);
     }
+    link(identity, url).await.map(Some)
+}
+
+/// A fresh one-time operator link; the one before it is void.
+pub async fn link(identity: &Identity, url: &str) -> anyhow::Result<String> {
     let code = identity.issuer.new_operator_code().await?;
-    Ok(Some(format!("{url}/operator#code={code}")))
+    Ok(format!("{url}/operator#code={code}"))
 }

@@ -1,5 +1,10 @@
 //! Engines chosen by URL, slices built on them, handlers registered. The only place that names both.
 
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(not(feature = "aws"))]
+#[path = "without_aws.rs"]
+pub mod aws;
 pub mod checks;
 pub mod demo_port;
 pub mod embedded;

@@ -1,7 +1,7 @@
 //! Every store port. Which engine stands behind it is decided by `stores.url` and `objects.url`.
 
-use super::embedded;
-use crate::config::Config;
+use super::{aws, embedded};
+use crate::config::{self, Config};
 use crate::data_dir::DataDir;
 use s3door::Door;
 use std::sync::Arc;
@@ -68,9 +68,22 @@ pub struct Base<'a> {
     pub entropy: &'a Arc<dyn Entropy>,
 }
 
-/// Opens what the configuration names. The configuration has refused unknown schemes already.
+/// Opens what the configuration names.
 pub async fn open(base: &Base<'_>) -> anyhow::Result<Stores> {
-    let records = embedded::records(base).await?;
-    let (objects, door) = embedded::objects(base, &records).await?;
-    Ok(Stores { records, objects, door: Some(door) })
+    let records = records(base).await?;
+    let (objects, door) = match base.config.bytes()? {
+        config::StoredBytes::Embedded => {
+            let (objects, door) = embedded::objects(base, &records, None).await?;
+            (objects, Some(door))
+        }
+        config::StoredBytes::S3 { bucket } => (aws::objects(base, &bucket).await?, None),
+    };
+    Ok(Stores { records, objects, door })
+}
+
+pub async fn records(base: &Base<'_>) -> anyhow::Result<Records> {
+    match base.config.records()? {
+        config::Records::Embedded => embedded::records(base).await,
+        config::Records::Dynamodb { region, prefix } => aws::records(base, &region, &prefix).await,
+    }
 }
