@@ -6,7 +6,7 @@ use ::engagement::{
     Contribution, Counters, EngagementError, EngagementPolicy, Heat, Hour, Impression, ImpressionKey,
     ShardBatch,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use vocab::{Millis, VideoId};
 
@@ -29,25 +29,28 @@ pub(super) fn fold(conn: &Connection, batch: &ShardBatch, p: &EngagementPolicy) 
     if *first > done {
         return Err(EngagementError::Gap { shard: *shard, folded: done, first: *first });
     }
-    let mut by_key: BTreeMap<ImpressionKey, Vec<&::events::Recorded>> = BTreeMap::new();
-    for placed in events.iter().filter(|e| e.offset >= done && e.offset < *next) {
-        if let Some(key) = ImpressionKey::of(&placed.event) {
-            by_key.entry(key).or_default().push(&placed.event);
-        }
-    }
+    let fresh = events.iter().filter(|e| e.offset >= done && e.offset < *next).map(|e| &e.event);
+    let mut keyed: Vec<_> = fresh.filter_map(|e| Some((ImpressionKey::of(e)?, e))).collect();
+    // Stable: events of one showing stay in the order of the log.
+    keyed.sort_by_key(|(key, _)| *key);
     let mut changes = Changes::default();
-    for (key, events) in by_key {
-        let known = impression(conn, &key)?;
+    let mut rows = Impressions::prepare(conn)?;
+    for showing in keyed.chunk_by(|a, b| a.0 == b.0) {
+        let Some((key, _)) = showing.first() else { continue };
+        let text = key.showing.to_string();
+        let known = rows.find(key, &text)?;
         let mut joined = known.clone().unwrap_or_default();
-        events.into_iter().for_each(|e| joined.absorb(e));
+        showing.iter().for_each(|(_, e)| joined.absorb(e));
+        if known.as_ref() == Some(&joined) {
+            continue;
+        }
         if let Some(known) = &known {
             changes.add(key.video, &known.contribution(p), -1);
         }
         changes.add(key.video, &joined.contribution(p), 1);
-        if known.as_ref() != Some(&joined) {
-            keep(conn, &key, &joined)?;
-        }
+        rows.keep(key, &text, &joined)?;
     }
+    drop(rows);
     changes.write(conn)?;
     let after = done.max(*next);
     conn.prepare_cached(
@@ -59,46 +62,39 @@ pub(super) fn fold(conn: &Connection, batch: &ShardBatch, p: &EngagementPolicy) 
     Ok(after)
 }
 
-fn impression(conn: &Connection, key: &ImpressionKey) -> Result<Option<Impression>> {
-    let read = |r: &Row<'_>| {
-        let flags: i64 = r.get(5)?;
-        Ok(Impression {
-            first_at: Millis(r.get(0)?),
-            last_at: Millis(r.get(1)?),
-            dwell_ms: r.get(2)?,
-            watched_ms: r.get(3)?,
-            duration_ms: r.get(4)?,
-            shown: flags & SHOWN != 0,
-            liked: flags & LIKED != 0,
-            shared: flags & SHARED != 0,
-            skipped: flags & SKIPPED != 0,
-        })
-    };
-    conn.prepare_cached(
-        "SELECT first_at, last_at, dwell_ms, watched_ms, duration_ms, flags FROM engagement_impression
-         WHERE viewer = ?1 AND video = ?2 AND showing = ?3",
-    )
-    .and_then(|mut s| {
-        s.query_row(params![key.viewer.0 as i64, key.video.0 as i64, key.showing.to_string()], read)
-            .optional()
-    })
-    .map_err(err)
+/// The two statements of a showing, prepared once a batch.
+struct Impressions<'c> {
+    find: CachedStatement<'c>,
+    keep: CachedStatement<'c>,
 }
 
-fn keep(conn: &Connection, key: &ImpressionKey, i: &Impression) -> Result<()> {
-    let flag = |on: bool, bit: i64| if on { bit } else { 0 };
-    let flags =
-        flag(i.shown, SHOWN) | flag(i.liked, LIKED) | flag(i.shared, SHARED) | flag(i.skipped, SKIPPED);
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO engagement_impression
-         (viewer, video, showing, v, first_at, last_at, dwell_ms, watched_ms, duration_ms, flags)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )
-    .and_then(|mut s| {
-        s.execute(params![
+impl<'c> Impressions<'c> {
+    fn prepare(conn: &'c Connection) -> Result<Self> {
+        let find = conn.prepare_cached(
+            "SELECT first_at, last_at, dwell_ms, watched_ms, duration_ms, flags FROM engagement_impression
+             WHERE viewer = ?1 AND video = ?2 AND showing = ?3",
+        );
+        let keep = conn.prepare_cached(
+            "INSERT OR REPLACE INTO engagement_impression
+             (viewer, video, showing, v, first_at, last_at, dwell_ms, watched_ms, duration_ms, flags)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        );
+        Ok(Self { find: find.map_err(err)?, keep: keep.map_err(err)? })
+    }
+
+    fn find(&mut self, key: &ImpressionKey, showing: &str) -> Result<Option<Impression>> {
+        let asked = params![key.viewer.0 as i64, key.video.0 as i64, showing];
+        self.find.query_row(asked, impression).optional().map_err(err)
+    }
+
+    fn keep(&mut self, key: &ImpressionKey, showing: &str, i: &Impression) -> Result<()> {
+        let flag = |on: bool, bit: i64| if on { bit } else { 0 };
+        let flags =
+            flag(i.shown, SHOWN) | flag(i.liked, LIKED) | flag(i.shared, SHARED) | flag(i.skipped, SKIPPED);
+        let row = params![
             key.viewer.0 as i64,
             key.video.0 as i64,
-            key.showing.to_string(),
+            showing,
             ROW_V,
             i.first_at.0,
             i.last_at.0,
@@ -106,10 +102,24 @@ fn keep(conn: &Connection, key: &ImpressionKey, i: &Impression) -> Result<()> {
             i.watched_ms,
             i.duration_ms,
             flags
-        ])
+        ];
+        self.keep.execute(row).map(|_| ()).map_err(err)
+    }
+}
+
+fn impression(r: &Row<'_>) -> rusqlite::Result<Impression> {
+    let flags: i64 = r.get(5)?;
+    Ok(Impression {
+        first_at: Millis(r.get(0)?),
+        last_at: Millis(r.get(1)?),
+        dwell_ms: r.get(2)?,
+        watched_ms: r.get(3)?,
+        duration_ms: r.get(4)?,
+        shown: flags & SHOWN != 0,
+        liked: flags & LIKED != 0,
+        shared: flags & SHARED != 0,
+        skipped: flags & SKIPPED != 0,
     })
-    .map_err(err)?;
-    Ok(())
 }
 
 /// Everything a stretch changes, summed before it is written: a busy video is written once.
