@@ -3,15 +3,44 @@
 use super::house::House;
 use super::media::concurrency;
 use crate::config::Config;
+use ::identity::renewal::HOUSEKEEP_BATCH;
+use ::identity::{IssueError, Issuer};
+use async_trait::async_trait;
 use catalog::jobs::{ENCODE, JUDGE};
 use catalog::sweep::{Erase, Sweep};
 use moderation::Reviews;
 use std::sync::Arc;
 use vocab::Millis;
-use work::{JobHandler, Runner, RunnerDeps, WorkPolicy};
+use work::{JobContext, JobError, JobHandler, Outcome, Runner, RunnerDeps, WorkPolicy};
 
 /// How often decisions that a crash left behind are looked for.
 const SETTLE_EVERY: Millis = Millis::from_secs(10);
+
+/// Forgets sessions and keys that are long over; periodic.
+pub const HOUSEKEEP: &str = "identity.housekeep";
+
+/// The issuer knows nothing of jobs; this is its turn on the worker's clock.
+struct Housekeeping(Arc<Issuer>);
+
+#[async_trait]
+impl JobHandler for Housekeeping {
+    fn kind(&self) -> &'static str {
+        HOUSEKEEP
+    }
+
+    async fn run(&self, context: JobContext) -> Result<Outcome, JobError> {
+        while !context.is_cancelled() {
+            match self.0.housekeep().await {
+                // A full batch says that there is more.
+                Ok(HOUSEKEEP_BATCH) => {}
+                Ok(_) => return Ok(Outcome::Done),
+                Err(IssueError::Fault(fault)) => return Err(fault.into()),
+                Err(e) => return Err(JobError::retry(e)),
+            }
+        }
+        Ok(Outcome::Cancelled)
+    }
+}
 
 pub fn policy(config: &Config) -> WorkPolicy {
     let mut policy = WorkPolicy { poll_every: Millis(config.work.poll_ms.max(10)), ..WorkPolicy::default() };
@@ -51,5 +80,46 @@ pub fn runner(house: &House, config: &Config) -> Runner {
         .handle(Arc::new(erase) as Arc<dyn JobHandler>)
         .every(catalog_policy.sweep_every, Arc::new(sweep))
         .every(house.uploads.policy().sweep_every, Arc::new(upload::jobs::Expiry(Arc::clone(&house.uploads))))
+        .every(
+            house.identity.issuer.policy().housekeep_every,
+            Arc::new(Housekeeping(Arc::clone(&house.identity.issuer))),
+        )
         .every(SETTLE_EVERY, Arc::new(moderation::SettleHandler(Reviews::clone(&house.reviews))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::identity::{
+        ArgonHasher, HashPolicy, IdentityPolicy, IssuerDeps, MemoryAccountStore, MemoryKeyStore,
+        MemorySessionStore, NothingToMerge, Origin, RevokedSessions, SessionStore,
+    };
+    use stdx::{ManualClock, SeededEntropy};
+    use vocab::{DeviceId, JobId};
+    use work::{Job, NewJob};
+
+    #[tokio::test]
+    async fn what_people_left_long_ago_is_forgotten_by_the_worker() {
+        let (clock, sessions) = (Arc::new(ManualClock::default()), Arc::<MemorySessionStore>::default());
+        let deps = IssuerDeps {
+            accounts: Arc::new(MemoryAccountStore::default()),
+            sessions: sessions.clone(),
+            keys: Arc::new(MemoryKeyStore::default()),
+            hasher: Arc::new(ArgonHasher::new(HashPolicy::default()).expect("a hasher")),
+            merges: Arc::new(NothingToMerge),
+            revoked: Arc::new(RevokedSessions::default()),
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(1)),
+        };
+        let issuer = Arc::new(Issuer::start(deps, IdentityPolicy::default()).await.expect("an issuer"));
+        let origin = Origin { ip: None, device: DeviceId(1), device_name: None };
+        let gone = issuer.guest(&origin).await.expect("a guest").session;
+        clock.advance(Millis::from_secs(32 * 24 * 3_600));
+        let here = issuer.guest(&origin).await.expect("a guest").session;
+        let job = Job::enqueued(JobId(1), NewJob::new(HOUSEKEEP, "periodic", Millis(0)), Millis(0));
+        let ended = Housekeeping(issuer).run(JobContext::new(job)).await;
+        assert_eq!(ended, Ok(Outcome::Done));
+        assert!(sessions.get(gone).await.is_err(), "forgotten");
+        assert!(sessions.get(here).await.is_ok(), "kept");
+    }
 }
