@@ -78,3 +78,54 @@ async fn finish(client: &Client, upload: &Value, bytes: &[u8]) -> anyhow::Result
     client.post(&format!("/v1/uploads/{id}/complete"), &json!({})).await?;
     Ok(())
 }
+
+/// What `signal` says to a command on this data directory.
+fn command(house: &House, words: &[&str]) -> String {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_signal"));
+    command.args(words).arg("--data-dir").arg(&house.data);
+    let output = command.current_dir(&house.data).output().expect("runs");
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_compromise_no_old_token_opens_anything_and_nobody_is_signed_out() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let (data, mut house) = running().await;
+    let port = |url: &str| url.rsplit_once(':').and_then(|(_, p)| p.parse().ok()).expect("a port");
+    let (app, door) = (port(&house.url), port(&house.s3_url));
+    let account = registered(&house).await;
+    let token = text_of(&account, "access_token").expect("a token");
+    let rotations = [(&["keys", "rotate"][..], true), (&["keys", "rotate", "--compromised"], false)];
+    for (words, old_token_opens) in rotations {
+        house.stop().await.expect("stops");
+        assert!(command(&house, words).contains("New signing key"));
+        house = house::spawn(data.path(), app, door, None);
+        house.ready().await.expect("ready");
+        let asked = Client::of_token(&house.url, &token).expect("a client").get("/v1/me").await;
+        assert_eq!(asked.is_ok(), old_token_opens, "{words:?}: {asked:?}");
+    }
+    let nobody = Client::of_token(&house.url, "").expect("a client");
+    let body = json!({ "refresh_token": account["refresh_token"] });
+    let renewed = nobody.post("/v1/auth/refresh", &body).await.expect("still signed in");
+    assert_eq!(renewed["user"]["id"], account["user"]["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_worker_tidies_up_after_people_from_its_start() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let (_data, house) = running().await;
+    let operator = house.operator().await.expect("an operator");
+    for _ in 0..100 {
+        let jobs = operator.get("/v1/ops/jobs?kind=identity.housekeep&state=done").await.expect("a page");
+        if jobs["items"].as_array().is_some_and(|items| !items.is_empty()) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("no housekeeping was done");
+}
