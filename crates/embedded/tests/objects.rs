@@ -7,7 +7,7 @@ use s3door::{Credentials, Door, DoorConfig, DoorPolicy, NoListener, Objects, Obj
 use std::sync::Arc;
 use stdx::{Clock, OsEntropy, SystemClock};
 use testkit::trials;
-use upload::conformance::{PartSender, RawBench, raw_store};
+use upload::conformance::{PartSender, RawBench, mending, raw_store};
 use upload::{PartToSign, RawStore, Signing};
 use vocab::{Bytes, MediaKey, Millis};
 
@@ -57,5 +57,7 @@ fn bench() -> RawBench {
 }
 
 fn main() {
-    testkit::main(trials("file_objects", raw_store(), bench))
+    let mut all = trials("file_objects", raw_store(), bench);
+    all.extend(trials("file_objects", mending(), bench));
+    testkit::main(all)
 }

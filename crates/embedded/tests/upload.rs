@@ -5,7 +5,7 @@ use embedded::{Database, DbPolicy, SCHEMA};
 use std::sync::Arc;
 use testkit::trials;
 use upload::UploadStore;
-use upload::conformance::upload_store;
+use upload::conformance::{forgetting, upload_store};
 
 fn store() -> Arc<dyn UploadStore> {
     let dir = tempfile::tempdir().expect("a directory");
@@ -16,5 +16,7 @@ fn store() -> Arc<dyn UploadStore> {
 }
 
 fn main() {
-    testkit::main(trials("embedded", upload_store(), store))
+    let mut all = trials("embedded", upload_store(), store);
+    all.extend(trials("embedded", forgetting(), store));
+    testkit::main(all)
 }

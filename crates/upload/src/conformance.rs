@@ -3,5 +3,5 @@
 mod raw_store;
 mod upload_store;
 
-pub use raw_store::{PartSender, RawBench, raw_store};
-pub use upload_store::upload_store;
+pub use raw_store::{PartSender, RawBench, mending, raw_store};
+pub use upload_store::{forgetting, upload_store};

@@ -10,6 +10,7 @@ pub mod memory;
 pub mod plan;
 pub mod policy;
 pub mod port;
+pub mod quota;
 pub mod record;
 pub mod uploads;
 

@@ -107,7 +107,9 @@ pub trait UploadStore: Send + Sync + 'static {
 
     async fn list(&self, query: UploadQuery, limit: usize) -> Result<Vec<Upload>, Fault>;
 
-    /// Drops ended records and key claims last touched before `before`. Returns how many.
+    /// Drops ended records and key claims last touched before `before`. Returns how many records.
+    /// An engine whose rows have a time to live drops them by itself and answers 0
+    /// ([`crate::conformance::forgetting`] is not for it).
     async fn forget(&self, before: Millis, limit: usize) -> Result<usize, Fault>;
 }
 
@@ -119,7 +121,9 @@ pub enum RawStoreError {
     /// These parts are absent or no longer what was listed.
     #[error("parts {numbers:?} are missing or changed")]
     Parts { numbers: Vec<u32> },
-    /// The whole file's SHA-256 is not the declared one. The parts stay.
+    /// The whole file's SHA-256 is not the declared one; nothing stands under the key. The parts stay where
+    /// the store can read them before it puts them together; elsewhere the upload has ended (S3 lets nobody
+    /// read a part before the completion that uses it up).
     #[error("sha-256 is {found}")]
     ChecksumMismatch { found: String },
     #[error(transparent)]
@@ -195,7 +199,10 @@ pub trait RawStore: Send + Sync + 'static {
     /// Every part that has arrived, by number.
     async fn list_parts(&self, key: &MediaKey, ticket: &str) -> Result<Vec<ReceivedPart>, RawStoreError>;
 
-    /// Puts exactly these parts together under `key`. All or nothing; the parts go only when it succeeds.
+    /// Puts exactly these parts together under `key`. All or nothing.
+    /// Racing and repeated calls make one object: each answers with its facts or `NoSuchUpload`, the first
+    /// with the facts. (S3 answers a repeated completion as it did the first: it cannot name one winner.)
+    /// What is under an expected checksum is not seen by `head` before it was found to be right.
     async fn finish(
         &self,
         key: &MediaKey,

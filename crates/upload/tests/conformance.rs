@@ -5,7 +5,7 @@ use bytes::Bytes as Octets;
 use std::sync::Arc;
 use stdx::Fault;
 use testkit::{saboteur, trials};
-use upload::conformance::{PartSender, RawBench, raw_store, upload_store};
+use upload::conformance::{PartSender, RawBench, forgetting, mending, raw_store, upload_store};
 use upload::{
     Begin, KeyClaim, Limits, MemoryRawStore, MemoryUploadStore, PartToSign, RawFacts, RawStore,
     RawStoreError, ReceivedPart, Reservation, SignedPart, Signing, Upload, UploadQuery, UploadState,
@@ -189,7 +189,9 @@ fn broken_raw(fails: Fails) -> impl Fn() -> RawBench {
 fn main() {
     let memory = || Arc::new(MemoryUploadStore::default()) as Arc<dyn UploadStore>;
     let mut all = trials("memory", upload_store(), memory);
+    all.extend(trials("memory", forgetting(), memory));
     all.extend(trials("memory_raw", raw_store(), memory_bench));
+    all.extend(trials("memory_raw", mending(), memory_bench));
     all.extend([
         saboteur(
             "last_claim_wins",
@@ -224,7 +226,7 @@ fn main() {
             "commits_then_checks",
             raw_store,
             broken_raw(Fails::CommitsThenChecks),
-            &["a_wrong_checksum_keeps_the_parts"],
+            &["a_wrong_checksum_leaves_no_object"],
         ),
         saboteur(
             "keeps_parts",

@@ -1,27 +1,18 @@
 //! Records, keys and quotas in maps.
 
 use crate::port::{KeyClaim, Limits, Reservation, UploadQuery, UploadStore, UploadStoreError, Usage};
+use crate::quota::Places;
 use crate::record::{Upload, UploadState};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use stdx::Fault;
-use vocab::{Bytes, Millis, UploadId, UserId};
-
-const DAY: Millis = Millis::from_secs(24 * 3600);
-
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    upload: UploadId,
-    size: Bytes,
-    at: Millis,
-    open: bool,
-}
+use vocab::{Millis, UploadId, UserId};
 
 #[derive(Debug, Default)]
 struct State {
     keys: BTreeMap<(UserId, String), KeyClaim>,
-    places: BTreeMap<UserId, Vec<Place>>,
+    places: BTreeMap<UserId, Places>,
     uploads: BTreeMap<UploadId, Upload>,
 }
 
@@ -32,42 +23,6 @@ impl MemoryUploadStore {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn usage(places: &[Place], now: Millis) -> Usage {
-    let since = now.saturating_sub(DAY);
-    let young = places.iter().filter(|p| p.at > since);
-    young.fold(Usage::default(), |u, p| Usage {
-        open: u.open + u32::from(p.open),
-        day_uploads: u.day_uploads + 1,
-        day_bytes: u.day_bytes.saturating_add(p.size),
-    })
-}
-
-/// When the oldest place leaves the window.
-fn retry_after(places: &[Place], now: Millis) -> Option<Millis> {
-    places.iter().map(|p| p.at.saturating_add(DAY).saturating_sub(now)).min()
-}
-
-fn admit(places: &mut Vec<Place>, new: &Reservation, limits: &Limits) -> Result<Usage, UploadStoreError> {
-    let since = new.at.saturating_sub(DAY);
-    places.retain(|p| p.at > since);
-    if !places.iter().any(|p| p.upload == new.upload) {
-        let used = usage(places, new.at);
-        let wait = retry_after(places, new.at);
-        let quota = |what, limit, retry_after| Err(UploadStoreError::Quota { what, limit, retry_after });
-        if used.open >= limits.open_max {
-            return quota("open uploads", u64::from(limits.open_max), None);
-        }
-        if used.day_uploads >= limits.day_uploads_max {
-            return quota("uploads a day", u64::from(limits.day_uploads_max), wait);
-        }
-        if used.day_bytes.saturating_add(new.size) > limits.day_bytes_max {
-            return quota("bytes a day", limits.day_bytes_max.0, wait);
-        }
-        places.push(Place { upload: new.upload, size: new.size, at: new.at, open: true });
-    }
-    Ok(usage(places, new.at))
 }
 
 #[async_trait]
@@ -96,21 +51,18 @@ impl UploadStore for MemoryUploadStore {
         place: Reservation,
         limits: &Limits,
     ) -> Result<Usage, UploadStoreError> {
-        admit(self.state().places.entry(owner).or_default(), &place, limits)
+        self.state().places.entry(owner).or_default().reserve(&place, limits)
     }
 
     async fn release(&self, owner: UserId, upload: UploadId, refund: bool) -> Result<(), Fault> {
         if let Some(places) = self.state().places.get_mut(&owner) {
-            places.retain(|p| !(refund && p.upload == upload));
-            for place in places.iter_mut().filter(|p| p.upload == upload) {
-                place.open = false;
-            }
+            places.release(upload, refund);
         }
         Ok(())
     }
 
     async fn usage(&self, owner: UserId, now: Millis) -> Result<Usage, Fault> {
-        Ok(self.state().places.get(&owner).map(|p| usage(p, now)).unwrap_or_default())
+        Ok(self.state().places.get(&owner).map(|p| p.usage(now)).unwrap_or_default())
     }
 
     async fn insert(&self, upload: Upload) -> Result<Upload, Fault> {
