@@ -3,6 +3,7 @@
 use crate::message::{Message, VideoStatus};
 use crate::policy::PushPolicy;
 use crate::ring::Ring;
+use crate::sealed::SealedTickets;
 use crate::tickets::Tickets;
 use async_trait::async_trait;
 use catalog::{StatusListener, Video};
@@ -22,8 +23,11 @@ pub struct HubDeps {
 /// Best effort: nothing here is durable, and whoever missed something is told so.
 pub struct Hub {
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     policy: PushPolicy,
     tickets: Tickets<UserId>,
+    /// In place of `tickets` where another process may redeem them.
+    sealed: Option<SealedTickets>,
     state: Mutex<State>,
 }
 
@@ -84,17 +88,39 @@ impl Subscription {
 impl Hub {
     pub fn new(deps: HubDeps, policy: PushPolicy) -> Self {
         let len_max = (policy.tickets_max, policy.tickets_max_each);
-        let tickets = Tickets::new(Arc::clone(&deps.clock), deps.entropy, policy.ticket_life, len_max);
-        Self { clock: deps.clock, policy, tickets, state: Mutex::default() }
+        let (clock, entropy) = (Arc::clone(&deps.clock), Arc::clone(&deps.entropy));
+        let tickets = Tickets::new(clock, entropy, policy.ticket_life, len_max);
+        let HubDeps { clock, entropy } = deps;
+        Self { clock, entropy, policy, tickets, sealed: None, state: Mutex::default() }
+    }
+
+    /// Tickets of this hub open a line at every hub of the same key, and theirs here.
+    pub fn sharing_tickets(mut self, key: [u8; 32]) -> Self {
+        let (life, spent_max) = (self.policy.ticket_life, self.policy.tickets_max);
+        self.sealed = Some(SealedTickets::new(key, life, spent_max));
+        self
+    }
+
+    /// Whether anybody would hear what `user` is told now.
+    pub fn is_listening(&self, user: UserId) -> bool {
+        let state = self.state();
+        state.people.get(&user).is_some_and(|p| p.lines.iter().any(|l| !l.sender.is_closed()))
     }
 
     /// A one-time ticket that opens a connection for `user`, and how long it lives.
     pub fn issue_ticket(&self, user: UserId) -> (String, Millis) {
-        (self.tickets.issue(user), self.tickets.life())
+        let ticket = match &self.sealed {
+            Some(sealed) => sealed.issue(user, &self.clock, self.entropy.as_ref()),
+            None => self.tickets.issue(user),
+        };
+        (ticket, self.tickets.life())
     }
 
     pub fn redeem_ticket(&self, ticket: &str) -> Option<UserId> {
-        self.tickets.redeem(ticket)
+        match &self.sealed {
+            Some(sealed) => sealed.redeem(ticket, self.clock.now()),
+            None => self.tickets.redeem(ticket),
+        }
     }
 
     /// Opens a line. `since` = the largest `seq` the caller has seen, `None` on its first visit.

@@ -4,6 +4,7 @@ pub mod hub;
 pub mod message;
 pub mod policy;
 pub mod ring;
+mod sealed;
 pub mod tickets;
 
 pub use hub::{Hub, HubDeps, Subscription};

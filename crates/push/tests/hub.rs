@@ -247,3 +247,25 @@ async fn tickets_are_bounded_and_nobody_buys_out_the_others() {
     let many: Vec<_> = (0..100).map(|n| hub.issue_ticket(UserId(n)).0).collect();
     assert_eq!(many.iter().filter(|t| hub.redeem_ticket(t).is_some()).count(), 20);
 }
+
+#[tokio::test]
+async fn a_shared_ticket_opens_a_line_at_another_process_and_only_once_at_each() {
+    let (here, clock) = hub();
+    let (here, other) = (here.sharing_tickets([7; 32]), Arc::new(SeededEntropy::new(2)));
+    let deps = HubDeps { clock: clock.clone(), entropy: other };
+    let there = Hub::new(deps, PushPolicy::default()).sharing_tickets([7; 32]);
+    let stranger = hub().0.sharing_tickets([8; 32]);
+    let (ticket, _) = here.issue_ticket(ANN);
+    assert_eq!(stranger.redeem_ticket(&ticket), None, "another key");
+    assert_eq!(there.redeem_ticket(&ticket), Some(ANN));
+    assert_eq!(there.redeem_ticket(&ticket), None, "once");
+    let (changed, _) = here.issue_ticket(ANN);
+    for i in 0..changed.len() {
+        let mut other = changed.clone().into_bytes();
+        other[i] = if other[i] == b'0' { b'1' } else { b'0' };
+        let other = String::from_utf8(other).expect("digits");
+        assert_eq!(there.redeem_ticket(&other), None, "changed at {i}");
+    }
+    clock.advance(Millis(30_000));
+    assert_eq!(here.redeem_ticket(&changed), None, "too late");
+}

@@ -121,7 +121,11 @@ impl House {
             policy: delivery_policy(config),
         }));
         let hub_deps = HubDeps { clock: Arc::clone(&base.clock), entropy: Arc::clone(&base.entropy) };
-        let hub = Arc::new(Hub::new(hub_deps, PushPolicy::default()));
+        let mut hub = Hub::new(hub_deps, PushPolicy::default());
+        if !config.server.secret.is_empty() {
+            hub = hub.sharing_tickets(show.cursor_key);
+        }
+        let hub = Arc::new(hub);
         let _ = late.0.set(Listeners(vec![
             Arc::clone(&hub) as Arc<dyn StatusListener>,
             Arc::clone(&show.feed) as Arc<dyn StatusListener>,
@@ -301,7 +305,8 @@ impl Show {
             Arc::clone(&stores.records.engagement),
             Arc::clone(&base.clock),
         ));
-        let feed = Arc::new(Feed::new(feed::feed::Deps {
+        let ranker = Arc::new(api::RankerGauge(Arc::clone(&indicators)));
+        let feed = Feed::new(feed::feed::Deps {
             videos: Arc::clone(&base.videos),
             library: Arc::clone(&stores.records.library),
             counts: Arc::clone(&stores.records.engagement),
@@ -312,7 +317,8 @@ impl Show {
             cursor_key,
             policy: feed::FeedPolicy::default(),
             engagement: engagement_policy.clone(),
-        }));
+        });
+        let feed = Arc::new(feed.gauged(ranker));
         let fold = Fold::new(engagement::fold::Deps {
             log: Arc::clone(&stores.records.events),
             store: Arc::clone(&stores.records.engagement),
