@@ -5,6 +5,7 @@ use events::{Append, EventKind, EventLog, EventLogError, Placed, Receipt, Record
 use std::sync::Arc;
 use stdx::Clock;
 use telemetry::{Indicator, Indicators};
+use vocab::Millis;
 
 /// Measures first frames and stalls of what the log takes for the first time.
 pub struct Gauged {
@@ -37,6 +38,15 @@ impl Gauged {
             }
             _ => {}
         }
+    }
+}
+
+/// What the feed tells of its rankings, as an indicator.
+pub struct RankerGauge(pub Arc<Indicators>);
+
+impl feed::Gauge for RankerGauge {
+    fn ranked(&self, took: Millis, at: Millis) {
+        self.0.observe(Indicator::Ranker, u64::try_from(took.get()).unwrap_or(0), at.get());
     }
 }
 

@@ -20,7 +20,7 @@ pub mod web;
 
 pub use app::{app, openapi_document};
 pub use config::ApiConfig;
-pub use gauged::Gauged;
+pub use gauged::{Gauged, RankerGauge};
 pub use ops::{Disk, Machine, sample_forever};
 pub use problem::{Outcome, Problem, Slug};
 pub use serve::{ServePolicy, serve};

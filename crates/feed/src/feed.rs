@@ -65,7 +65,7 @@ pub struct Feed {
     pub(crate) index: Arc<Index>,
     board: Arc<Board>,
     runs: Arc<Runs>,
-    top_up: TopUp,
+    pub(crate) top_up: TopUp,
     notes: Mutex<HashMap<UserId, Note>>,
     turns: Vec<tokio::sync::Mutex<()>>,
 }

@@ -122,3 +122,8 @@ pub trait SeenStore: Send + Sync + 'static {
     /// What a guest saw and refused counts for the account it became. Idempotent.
     async fn merge(&self, from: UserId, into: UserId) -> Result<(), Fault>;
 }
+
+/// Told how long each ranking of candidates took. Called within a page's time: it must not wait.
+pub trait Gauge: Send + Sync + 'static {
+    fn ranked(&self, took: Millis, at: Millis);
+}

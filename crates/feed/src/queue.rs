@@ -51,7 +51,32 @@ pub struct ViewerQueue {
     pages: VecDeque<GivenPage>,
 }
 
+/// A queue taken apart, as an engine keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueParts {
+    pub generation: u64,
+    pub filled_at: Millis,
+    pub waiting: Vec<Queued>,
+    /// Oldest first.
+    pub pages: Vec<GivenPage>,
+}
+
 impl ViewerQueue {
+    /// From its parts; pages beyond the ring are forgotten.
+    pub fn of_parts(parts: QueueParts, rules: &QueueRules) -> Self {
+        let QueueParts { generation, filled_at, waiting, pages } = parts;
+        Self { generation, filled_at, waiting: waiting.into(), ..Self::restored(pages, rules) }
+    }
+
+    pub fn into_parts(self) -> QueueParts {
+        QueueParts {
+            generation: self.generation,
+            filled_at: self.filled_at,
+            waiting: self.waiting.into(),
+            pages: self.pages.into(),
+        }
+    }
+
     /// From remembered pages, oldest first: what a restart begins with.
     pub fn restored(pages: impl IntoIterator<Item = GivenPage>, rules: &QueueRules) -> Self {
         let mut queue = Self::default();

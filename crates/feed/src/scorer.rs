@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use vocab::{Millis, UserId, VideoId};
 
 pub const FACTS: &str = "feed.hydrator.facts";
+/// What the names of scorers begin with.
+pub const SCORERS: &str = "feed.scorer.";
 pub const LINEAR: &str = "feed.scorer.linear";
 
 /// Copies the snapshot's facts to the candidates.

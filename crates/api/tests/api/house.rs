@@ -169,6 +169,7 @@ pub async fn house_with(change: impl FnOnce(&mut Deps)) -> House {
     let engagement_policy = EngagementPolicy::default();
     let engagement = Arc::new(MemoryEngagementStore::new(engagement_policy.clone()));
     let reactions = Reactions::new(library.clone(), engagement.clone(), ticking.clone());
+    let indicators = Arc::new(Indicators::default());
     let feed = feed::Deps {
         videos: videos.clone(),
         library: library.clone(),
@@ -226,10 +227,10 @@ pub async fn house_with(change: impl FnOnce(&mut Deps)) -> House {
         engagement,
         engagement_policy,
         reactions: Arc::new(reactions),
-        feed: Arc::new(Feed::new(feed)),
+        feed: Arc::new(Feed::new(feed).gauged(Arc::new(api::RankerGauge(indicators.clone())))),
         origin,
         hub: hub.clone(),
-        indicators: Arc::new(Indicators::default()),
+        indicators,
         machine: Arc::new(SmallMachine),
         web: Arc::new(site()),
         demo: Some(Arc::new(Demo)),

@@ -68,6 +68,23 @@ async fn the_summary_tells_promises_queues_disk_and_rates() {
 }
 
 #[tokio::test]
+async fn the_ranker_is_measured_once_somebody_swipes() {
+    let h = house().await;
+    let operator = h.operator().await;
+    let ranker = async || {
+        let summary = h.get("/v1/ops/summary", Some(&operator)).await.json();
+        let promises = summary["promises"].as_array().expect("promises").clone();
+        promises.into_iter().find(|p| p["name"] == "ranker_p99").expect("it")
+    };
+    assert_eq!(ranker().await["state"], "unknown");
+    h.published(&operator).await;
+    let viewer = h.guest().await;
+    assert_eq!(h.get("/v1/feed", Some(&viewer)).await.status, 200);
+    let measured = ranker().await;
+    assert_eq!((&measured["state"], &measured["value"]), (&json!("green"), &json!(0)), "the clock stands");
+}
+
+#[tokio::test]
 async fn jobs_are_listed_replayed_and_cancelled() {
     let h = house().await;
     let operator = h.operator().await;
