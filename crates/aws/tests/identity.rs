@@ -1,3 +1,21 @@
-//! The cases of identity on AWS engines.
+//! The cases of identity on DynamoDB, in every weather.
 
-fn main() {}
+mod support;
+
+use aws::identity::{DynamoAccountStore, DynamoKeyStore, DynamoSessionStore, TABLES};
+use identity::conformance::{account_cases, key_cases, session_cases};
+use std::sync::Arc;
+use support::in_all_weathers;
+
+fn main() {
+    let mut all = in_all_weathers("dynamodb", account_cases, TABLES, |dynamo| {
+        Arc::new(DynamoAccountStore::new(dynamo)) as _
+    });
+    all.extend(in_all_weathers("dynamodb", session_cases, TABLES, |dynamo| {
+        Arc::new(DynamoSessionStore::new(dynamo)) as _
+    }));
+    all.extend(in_all_weathers("dynamodb", key_cases, TABLES, |dynamo| {
+        Arc::new(DynamoKeyStore::new(dynamo)) as _
+    }));
+    testkit::main(all);
+}
