@@ -2,6 +2,7 @@
 
 #[cfg(feature = "catalog")]
 pub mod catalog;
+pub mod checks;
 pub mod dynamo;
 #[cfg(feature = "engagement")]
 pub mod engagement;
@@ -14,6 +15,8 @@ pub mod feed;
 pub mod identity;
 #[cfg(feature = "moderation")]
 pub mod moderation;
+#[cfg(feature = "catalog")]
+pub mod notices;
 #[cfg(feature = "objects")]
 pub mod objects;
 pub mod policy;
