@@ -15,6 +15,8 @@ pub mod action {
     pub const UNBLOCK: &str = "unblock";
     pub const REPORT: &str = "report";
     pub const VIEW_SOURCE: &str = "view_source";
+    /// Every one of them: an engine may keep the trail by action.
+    pub const ALL: [&str; 8] = [JUDGE, DECIDE, UNDO, APPEAL, BLOCK, UNBLOCK, REPORT, VIEW_SOURCE];
 }
 
 /// A frame and what was seen in it. Its picture is `MediaKey::ReviewFrame { video, digest, n }`.
