@@ -19,6 +19,8 @@ pub mod moderation;
 pub mod notices;
 #[cfg(feature = "objects")]
 pub mod objects;
+#[cfg(any(feature = "feed", feature = "engagement", feature = "events"))]
+mod pack;
 pub mod policy;
 pub mod sdk;
 #[cfg(feature = "upload")]

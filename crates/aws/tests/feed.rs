@@ -1,3 +1,66 @@
 //! The cases of feed on AWS engines.
 
-fn main() {}
+mod support;
+
+use aws::dynamo::Dynamo;
+use aws::feed::{DynamoSeenStore, DynamoWarmQueue, SeenRules, TABLES};
+use feed::conformance::{queue_cases, seen_cases};
+use feed::{QueueRules, Queued, Reason, Refusal, SeenStore, Take, Turn, WarmQueue};
+use std::collections::HashSet;
+use std::sync::Arc;
+use support::{Storm, dynamo, in_all_weathers};
+use testkit::Trial;
+use vocab::{Millis, UserId, VideoId};
+
+const NOW: Millis = Millis(1_795_000_000_000);
+
+fn main() {
+    let queue =
+        |dynamo| -> Arc<dyn WarmQueue> { Arc::new(DynamoWarmQueue::new(dynamo, QueueRules::default())) };
+    let seen =
+        |dynamo| -> Arc<dyn SeenStore> { Arc::new(DynamoSeenStore::new(dynamo, SeenRules::default())) };
+    let mut all = in_all_weathers("dynamodb", queue_cases, TABLES, queue);
+    all.extend(in_all_weathers("dynamodb", seen_cases, TABLES, seen));
+    all.push(Trial::test("a_warm_page_costs_two_writes_and_three_reads_at_most", || {
+        block_on(a_warm_page_costs_two_writes_and_three_reads_at_most(dynamo(TABLES, Storm::Calm)));
+        Ok(())
+    }));
+    testkit::main(all);
+}
+
+/// What the feed asks of these stores for a page of 20, until the queue is used up.
+async fn a_warm_page_costs_two_writes_and_three_reads_at_most(rows: Dynamo) {
+    let queue = DynamoWarmQueue::new(rows.clone(), QueueRules::default());
+    let seen = DynamoSeenStore::new(rows.clone(), SeenRules::default());
+    let (viewer, now) = (UserId::from_parts(NOW.0, 77), NOW);
+    let born = |n: u64| VideoId::from_parts(NOW.0 - 40_000_000 * n as i64, n.wrapping_mul(0x9E37_79B9));
+    let marks: Vec<_> = (5_000..5_300).map(|n| (born(n), now)).collect();
+    seen.mark(viewer, &marks).await.expect("marks");
+    for n in 0..8 {
+        seen.refuse(viewer, Refusal::Owner(UserId(n)), now).await.expect("refuses");
+    }
+    for (session, from) in [(0xA11CE, 0), (0xB0B, 300), (0xCA01, 600)] {
+        let items = (from..from + 200).map(|n| Queued { video: born(n), reason: Reason::Fresh }).collect();
+        let first = Turn { session, page: 0 };
+        let generation = queue.look(viewer, first, now).await.expect("looks").generation;
+        assert_eq!(queue.fill(viewer, generation, items, now).await.expect("fills"), 200);
+        // The first page reads what was seen into memory.
+        seen.among(viewer, &[VideoId(1)], now).await.expect("answers");
+        for page in 0..10 {
+            let (turn, before) = (Turn { session, page }, rows.meter().spent());
+            let waiting = queue.look(viewer, turn, now).await.expect("looks");
+            seen.refusals(viewer).await.expect("answers");
+            let ids: Vec<_> = waiting.items.iter().take(40).map(|q| q.video).collect();
+            assert!(seen.among(viewer, &ids, Millis(0)).await.expect("answers").is_empty());
+            let take =
+                Take { turn, n: 20, refuse: HashSet::new(), now: Millis(now.0 + i64::from(page) * 240_000) };
+            assert_eq!(queue.take(viewer, take).await.expect("takes").page.len(), 20);
+            let cost = rows.meter().spent() - before;
+            assert!(cost.write_units <= 2.0 && cost.read_units <= 3.0, "page {page}: {cost:?}");
+        }
+    }
+}
+
+fn block_on<F: Future>(f: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(f)
+}

@@ -5,12 +5,14 @@ mod change;
 mod item;
 mod meter;
 mod query;
+mod race;
 mod table;
 
 pub use change::{Change, Write};
 pub use item::{Item, WRITTEN};
 pub use meter::{Meter, Spent};
 pub use query::{Query, Range};
+pub use race::Race;
 pub use table::{Attr, Index, Key, Kind, Projection, Table, create};
 
 use crate::fault;
