@@ -51,7 +51,7 @@ async fn wrong_method() -> Problem {
 
 /// Verifies the token once, counts the request against its limits, bounds its time.
 async fn admit(State(state): State<ApiState>, mut req: Request, next: Next) -> Response {
-    let verified = auth::verify(req.headers(), &state.verifier).await;
+    let verified = auth::verify(req.headers(), state.verifier.as_ref()).await;
     let user = verified.0.as_ref().ok().and_then(|c| c.as_ref()).map(|c| c.user);
     let class = RouteClass::of(req.method(), req.uri().path());
     let ip = ClientIp::of(req.extensions(), req.headers(), state.config.trust_forwarded_for);

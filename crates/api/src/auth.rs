@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
 pub use identity::{Caller, Role};
-use identity::{TokenError, Verifier};
+use identity::{TokenError, TokenVerifier};
 use std::sync::Arc;
 use vocab::UserId;
 
@@ -24,7 +24,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, TokenError> {
     Ok(Some(token.trim()))
 }
 
-pub(crate) async fn verify(headers: &HeaderMap, verifier: &Verifier) -> Verified {
+pub(crate) async fn verify(headers: &HeaderMap, verifier: &dyn TokenVerifier) -> Verified {
     let outcome = match bearer(headers) {
         Ok(None) => Ok(None),
         Ok(Some(token)) => verifier.verify(token).await.map(|c| Some(Arc::new(c))),

@@ -11,7 +11,7 @@ use delivery::Origin;
 use engagement::{EngagementPolicy, EngagementStore, Reactions};
 use events::Ingest;
 use feed::Feed;
-use identity::{Issuer, Verifier};
+use identity::{Issuer, TokenVerifier};
 use moderation::Reviews;
 use push::Hub;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub struct Deps {
     /// Of the lists' cursors; kept with the data, so that a cursor outlives a restart.
     pub cursor_key: [u8; 32],
     pub issuer: Arc<Issuer>,
-    pub verifier: Arc<Verifier>,
+    pub verifier: Arc<dyn TokenVerifier>,
     pub videos: Arc<dyn VideoStore>,
     pub library: Arc<dyn LibraryStore>,
     pub owners: Arc<Owners>,

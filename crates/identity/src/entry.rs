@@ -11,8 +11,6 @@ use vocab::UserId;
 /// Tries against another writer of the same record, and against taken names.
 const TRIES: usize = 5;
 
-const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-
 #[derive(Clone)]
 pub struct Registration {
     pub email: String,
@@ -71,11 +69,8 @@ impl Issuer {
         Err(IssueError::Conflict)
     }
 
-    /// `user_` and 40 random bits.
     fn random_handle(&self) -> String {
-        let bits = self.deps.entropy.u64();
-        let tail = (0..8).map(|i| char::from(ALPHABET[((bits >> (5 * i)) & 31) as usize]));
-        format!("user_{}", tail.collect::<String>())
+        text::random_handle(self.deps.entropy.u64())
     }
 
     /// The n-th handle to try for a name.
@@ -96,6 +91,7 @@ impl Issuer {
         origin: &Origin,
         guest: Option<&Caller>,
     ) -> Result<Grant, IssueError> {
+        self.accounts_are_here()?;
         let mut wrong = Vec::new();
         let email = gather(&mut wrong, text::email(&form.email, &self.policy.text));
         gather(&mut wrong, text::password(&form.password, &self.policy.text));
@@ -179,6 +175,7 @@ impl Issuer {
         origin: &Origin,
         guest: Option<&Caller>,
     ) -> Result<Grant, IssueError> {
+        self.accounts_are_here()?;
         let email = text::email(&form.email, &self.policy.text);
         let email = email.map_err(|bad| IssueError::BadFields(vec![bad]))?;
         self.knock_login(&email, origin.ip)?;
@@ -196,6 +193,23 @@ impl Issuer {
         let mut grant = self.admit(user, origin).await?;
         grant.merged_from = merged_from;
         Ok(grant)
+    }
+
+    fn accounts_are_here(&self) -> Result<(), IssueError> {
+        match &self.policy.accounts_at {
+            Some(issuer) => Err(IssueError::Elsewhere { issuer: issuer.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// The guest of this device signed in at the outside issuer: it becomes part of that account, as in
+    /// [`Self::login`]. The guest that was taken in; `None` when there was nothing to take. Can be repeated.
+    pub async fn adopt(&self, account: &Caller, guest: &Caller) -> Result<Option<UserId>, IssueError> {
+        if account.guest || !guest.guest {
+            return Ok(None);
+        }
+        let into = self.deps.accounts.get(account.user).await?;
+        Ok(self.absorb(guest.user, into).await?.1)
     }
 
     fn knock_login(&self, email: &str, ip: Option<IpAddr>) -> Result<(), IssueError> {

@@ -11,7 +11,7 @@ use crate::port::{
     SessionStore, SessionStoreError,
 };
 use crate::refresh::{self, RefreshToken};
-use crate::revoked::RevokedSessions;
+use crate::revoked::{Revocation, Revoked, RevokedSessions};
 use crate::session::{Ended, Session, SessionId};
 use crate::text::{self, BadField};
 use std::net::IpAddr;
@@ -56,6 +56,9 @@ pub enum IssueError {
     CodeRefused,
     #[error("not allowed")]
     NotAllowed,
+    /// Accounts are made and signed in to elsewhere.
+    #[error("accounts live at {issuer}")]
+    Elsewhere { issuer: String },
     #[error("no user {0}")]
     NoUser(UserId),
     #[error("no such device")]
@@ -251,13 +254,32 @@ impl Issuer {
 
     /// Ends a session and the access tokens it gave.
     pub(crate) async fn end(&self, session: SessionId, why: Ended) -> Result<(), IssueError> {
+        let until = self.last_token_ends(self.now());
+        self.end_until(session, why, until).await
+    }
+
+    /// As [`Self::end`], where a token of the session may live until `until`.
+    pub(crate) async fn end_until(
+        &self,
+        session: SessionId,
+        why: Ended,
+        until: Millis,
+    ) -> Result<(), IssueError> {
         let now = self.now();
         let ended = self.deps.sessions.end(session, why, now).await;
-        self.deps.revoked.end_session(session, now, self.last_token_ends(now));
+        let revocation = Revocation { what: Revoked::Session(session), at: now, until };
+        self.deps.revoked.tell(revocation).await?;
         match ended {
             Ok(_) | Err(SessionStoreError::NotFound(_)) => Ok(()),
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// Tokens made from an older record of the user stop counting; their holder refreshes.
+    pub(crate) async fn require_revision(&self, user: UserId, least: u64) -> Result<(), IssueError> {
+        let now = self.now();
+        let what = Revoked::Revision(user, least);
+        Ok(self.deps.revoked.tell(Revocation { what, at: now, until: self.last_token_ends(now) }).await?)
     }
 
     /// When the last access token given by now is over, for every verifier.

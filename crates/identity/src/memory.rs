@@ -3,13 +3,15 @@
 use crate::account::User;
 use crate::keys::StoredKey;
 use crate::port::{
-    AccountStore, AccountStoreError, KeyStore, KeyStoreError, OperatorCode, SessionStore, SessionStoreError,
-    UserFilter,
+    AccountStore, AccountStoreError, KeyStore, KeyStoreError, LinkStore, OperatorCode, Outside,
+    RevocationStore, SessionStore, SessionStoreError, UserFilter,
 };
+use crate::revoked::Revocation;
 use crate::session::{Ended, Rotation, Session, SessionId};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use stdx::Fault;
 use vocab::{Millis, UserId};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -221,5 +223,39 @@ impl KeyStore for MemoryKeyStore {
             *code = None;
         }
         Ok(right)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct MemoryLinkStore(Mutex<HashMap<Outside, UserId>>);
+
+#[async_trait]
+impl LinkStore for MemoryLinkStore {
+    async fn find(&self, outside: &Outside) -> Result<Option<UserId>, Fault> {
+        Ok(lock(&self.0).get(outside).copied())
+    }
+
+    async fn link(&self, outside: &Outside, user: UserId) -> Result<UserId, Fault> {
+        Ok(*lock(&self.0).entry(outside.clone()).or_insert(user))
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct MemoryRevocationStore(Mutex<Vec<Revocation>>);
+
+#[async_trait]
+impl RevocationStore for MemoryRevocationStore {
+    async fn publish(&self, revocation: Revocation) -> Result<(), Fault> {
+        let mut all = lock(&self.0);
+        if !all.contains(&revocation) {
+            all.push(revocation);
+            all.sort_by_key(|r| r.at);
+        }
+        Ok(())
+    }
+
+    async fn published(&self, from: Millis, to: Millis, limit: usize) -> Result<Vec<Revocation>, Fault> {
+        let all = lock(&self.0);
+        Ok(all.iter().filter(|r| (from..=to).contains(&r.at)).take(limit).copied().collect())
     }
 }

@@ -94,16 +94,15 @@ impl Issuer {
         Ok(self.deps.accounts.search(filter).await?)
     }
 
-    /// Gives `user` exactly these roles. Tokens with the old ones stop counting at once in this
-    /// process. Operators cannot drop their own operator role: somebody must keep the keys.
+    /// Gives `user` exactly these roles. Tokens with the old ones stop counting, here at
+    /// once and in other processes after their next look. Operators cannot drop their own operator role: somebody must keep the keys.
     pub async fn set_roles(&self, by: &Caller, user: UserId, roles: &[Role]) -> Result<User, IssueError> {
         let roles = Role::normalised(roles);
         if !by.is_operator() || (by.user == user && !roles.contains(&Role::Operator)) {
             return Err(IssueError::NotAllowed);
         }
         let changed = self.change(user, |user| user.roles.clone_from(&roles)).await?;
-        let now = self.now();
-        self.deps.revoked.require_revision(user, changed.revision, now, self.last_token_ends(now));
+        self.require_revision(user, changed.revision).await?;
         tracing::info!(by = %by.user, user = %user, roles = ?roles, "identity.roles.set");
         Ok(changed)
     }
@@ -160,8 +159,7 @@ impl Issuer {
             None => self.new_guest().await?.id,
         };
         let changed = self.change(id, |user| user.roles = Role::ALL.to_vec()).await?;
-        let now = self.now();
-        self.deps.revoked.require_revision(id, changed.revision, now, self.last_token_ends(now));
+        self.require_revision(id, changed.revision).await?;
         Ok(changed)
     }
 }

@@ -1,5 +1,6 @@
 //! Every number of identity.
 
+use crate::keyring::KeyringPolicy;
 use vocab::Millis;
 
 /// Argon2id cost, OWASP Password Storage Cheat Sheet: m = 19 MiB, t = 2, p = 1.
@@ -117,6 +118,8 @@ pub struct IdentityPolicy {
     pub sessions_per_user_max: usize,
     /// How often what is long over is forgotten.
     pub housekeep_every: Millis,
+    /// Accounts are made and signed in to at this outside issuer; only guests enter here.
+    pub accounts_at: Option<String>,
     /// Ids in one batch of profiles.
     pub profiles_max: usize,
     pub search_max: usize,
@@ -139,6 +142,7 @@ impl Default for IdentityPolicy {
             operator_code_bytes: 20,
             operator_code_ttl: Millis(7 * 24 * 3_600_000),
             sessions_per_user_max: 20,
+            accounts_at: None,
             housekeep_every: Millis(3_600_000),
             profiles_max: 200,
             search_max: 100,
@@ -161,6 +165,8 @@ pub struct VerifierPolicy {
     pub jwks_age_max: Millis,
     /// Shortest time between two fetches: unknown key ids cannot hammer the source.
     pub jwks_refresh_min: Millis,
+    /// Keys older than this count no more, though the source be away.
+    pub jwks_stale_max: Millis,
     pub jwks_keys_max: usize,
 }
 
@@ -180,8 +186,38 @@ impl VerifierPolicy {
             token_bytes_max: 4_096,
             jwks_age_max: Millis(5 * 60_000),
             jwks_refresh_min: Millis(10_000),
+            jwks_stale_max: Millis(24 * 3_600_000),
             jwks_keys_max: 32,
         }
+    }
+
+    pub(crate) fn keyring(&self) -> KeyringPolicy {
+        KeyringPolicy {
+            age_max: self.jwks_age_max,
+            refresh_min: self.jwks_refresh_min,
+            stale_max: self.jwks_stale_max,
+            keys_max: self.jwks_keys_max,
+        }
+    }
+}
+
+/// How processes learn from each other what stopped counting before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevocationPolicy {
+    /// Between two looks at the shared list: a sign-out in one process holds in every other within this and
+    /// the time of one read.
+    pub poll: Millis,
+    /// Clocks of processes may be this far apart, and a read may miss what was written so lately.
+    pub overlap: Millis,
+    /// How far back a process that starts looks: no access token lives longer.
+    pub horizon: Millis,
+    /// Read at a time.
+    pub page: usize,
+}
+
+impl Default for RevocationPolicy {
+    fn default() -> Self {
+        Self { poll: Millis(2_000), overlap: Millis(60_000), horizon: Millis(25 * 3_600_000), page: 1_000 }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What identity needs from engines and neighbours.
 
-use crate::account::{Role, User};
+use crate::account::{Caller, Role, User};
 use crate::keys::StoredKey;
+use crate::revoked::Revocation;
 use crate::session::{Ended, Rotation, Session, SessionId};
+use crate::verifier::TokenError;
 use async_trait::async_trait;
 use stdx::Fault;
 use vocab::{DeviceId, Millis, UserId};
@@ -149,6 +151,38 @@ impl GuestMerge for NothingToMerge {
     async fn merge(&self, _from: UserId, _into: UserId) -> Result<(), Fault> {
         Ok(())
     }
+}
+
+/// Says who a bearer token speaks for.
+#[async_trait]
+pub trait TokenVerifier: Send + Sync + 'static {
+    async fn verify(&self, token: &str) -> Result<Caller, TokenError>;
+}
+
+/// A person as an outside issuer names them. The pair is unique and never given to somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Outside {
+    pub issuer: String,
+    pub subject: String,
+}
+
+/// Who a person of an outside issuer is here.
+#[async_trait]
+pub trait LinkStore: Send + Sync + 'static {
+    async fn find(&self, outside: &Outside) -> Result<Option<UserId>, Fault>;
+    /// Links the person to `user` unless they are linked already; who they are from then on, for every
+    /// caller the same. The record of that user need not exist yet.
+    async fn link(&self, outside: &Outside, user: UserId) -> Result<UserId, Fault>;
+}
+
+/// What stopped counting before its time, told to all processes.
+#[async_trait]
+pub trait RevocationStore: Send + Sync + 'static {
+    /// Idempotent.
+    async fn publish(&self, revocation: Revocation) -> Result<(), Fault>;
+    /// Those whose `at` is within `from..=to`, oldest first, at most `limit`. What is over (`until`) may be
+    /// missing.
+    async fn published(&self, from: Millis, to: Millis, limit: usize) -> Result<Vec<Revocation>, Fault>;
 }
 
 /// Where a verifier gets its keys: a JWKS document and nothing else.

@@ -91,9 +91,12 @@ impl Issuer {
         Ok((counted, next))
     }
 
-    /// Ends the caller's session. Twice is once.
+    /// Ends the caller's session. Twice is once. Of an outside issuer's session the access tokens end here;
+    /// its refresh token is the issuer's to end.
     pub async fn sign_out(&self, caller: &Caller) -> Result<(), IssueError> {
-        self.end(caller.session, Ended::SignedOut).await
+        let ours = self.last_token_ends(self.now());
+        let until = ours.0.max(caller.expires_at.0.saturating_add(2 * self.policy.leeway.0));
+        self.end_until(caller.session, Ended::SignedOut, Millis(until)).await
     }
 
     /// Where the caller is signed in, last seen first.

@@ -3,6 +3,7 @@
 use crate::issuer::{IssueError, Issuer};
 use crate::keys::{self, StoredKey, signing_key};
 use crate::port::{KeySource, KeyStoreError};
+use crate::revoked::{Revocation, Revoked};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use stdx::Fault;
@@ -56,7 +57,8 @@ impl Issuer {
         }
         self.deps.keys.purge(now).await?;
         if occasion == Occasion::Compromise {
-            self.deps.revoked.withdraw_keys();
+            let revocation = Revocation { what: Revoked::Keys, at: now, until: self.last_token_ends(now) };
+            self.deps.revoked.tell(revocation).await?;
         }
         tracing::info!(kid = %new.kid, ?occasion, "identity.keys.rotated");
         Ok(new.kid)

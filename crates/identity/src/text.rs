@@ -156,6 +156,14 @@ pub fn handle_from(display_name: &str, policy: &TextPolicy) -> Option<String> {
     handle(letters.trim_matches('_'), policy).ok()
 }
 
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// `user_` and 40 random bits.
+pub fn random_handle(bits: u64) -> String {
+    let tail = (0..8).map(|i| char::from(ALPHABET[((bits >> (5 * i)) & 31) as usize]));
+    format!("user_{}", tail.collect::<String>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,16 +5,16 @@
 
 use crate::account::Caller;
 use crate::claims::{Claims, TOKEN_TYPE, TOKEN_USE};
+use crate::keyring::Keyring;
 use crate::keys::{ALGORITHM, ed25519_public};
 use crate::policy::VerifierPolicy;
-use crate::port::KeySource;
+use crate::port::{KeySource, TokenVerifier};
 use crate::revoked::RevokedSessions;
+use async_trait::async_trait;
 use jsonwebtoken::{DecodingKey, Header, Validation, decode, decode_header};
 use serde_json::Value;
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use stdx::{Clock, Fault};
-use vocab::Millis;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
@@ -27,31 +27,17 @@ pub enum TokenError {
     /// Signed out or revoked.
     #[error("the session has ended")]
     Ended,
-    /// No key could be fetched: nothing is known about the token.
+    /// No key could be fetched, or no store asked: nothing is known about the token.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-#[derive(Default)]
-struct Cached {
-    keys: HashMap<String, DecodingKey>,
-    /// Of the last try, successful or not.
-    tried_at: Option<Millis>,
-    /// Of the last success.
-    fetched_at: Option<Millis>,
-    /// Withdrawals known when these keys were asked for.
-    withdrawals: u64,
-}
-
 pub struct Verifier {
-    source: Arc<dyn KeySource>,
+    keys: Keyring<DecodingKey>,
     revoked: Arc<RevokedSessions>,
     clock: Arc<dyn Clock>,
     policy: VerifierPolicy,
     validation: Validation,
-    cached: RwLock<Cached>,
-    /// One fetch at a time.
-    fetching: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Verifier {
@@ -99,8 +85,8 @@ impl Verifier {
         policy: VerifierPolicy,
     ) -> Self {
         let validation = validation(&policy);
-        let (cached, fetching) = (RwLock::default(), tokio::sync::Mutex::default());
-        Self { source, revoked, clock, policy, validation, cached, fetching }
+        let keys = Keyring::new(source, Arc::clone(&clock), policy.keyring(), read_key);
+        Self { keys, revoked, clock, policy, validation }
     }
 
     /// Who the token speaks for. Fetches the JWKS at first use, when it has aged, and for an
@@ -110,8 +96,9 @@ impl Verifier {
             return Err(TokenError::Invalid("too long"));
         }
         let header = decode_header(token).map_err(|_| TokenError::Invalid("not a token"))?;
-        self.heed_withdrawals();
-        let key = self.key(key_id(&header)?).await?;
+        self.keys.heed(self.revoked.withdrawals());
+        let key = self.keys.key(key_id(&header)?).await?;
+        let key = key.ok_or(TokenError::Invalid("unknown key id"))?;
         let claims = decode::<Claims>(token, &key, &self.validation).map_err(refused)?.claims;
         if claims.token_use != TOKEN_USE {
             return Err(TokenError::Invalid("use"));
@@ -129,16 +116,7 @@ impl Verifier {
 
     /// Looks at the source again before the next token: after keys were changed for a compromise.
     pub fn forget_keys(&self) {
-        let fresh = Cached { withdrawals: self.revoked.withdrawals(), ..Cached::default() };
-        *self.cached.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-    }
-
-    /// Keys that were asked for before a withdrawal may be the withdrawn ones.
-    fn heed_withdrawals(&self) {
-        let known = self.cached.read().unwrap_or_else(PoisonError::into_inner).withdrawals;
-        if known != self.revoked.withdrawals() {
-            self.forget_keys();
-        }
+        self.keys.forget();
     }
 
     fn in_time(&self, claims: &Claims) -> Result<(), TokenError> {
@@ -152,62 +130,20 @@ impl Verifier {
         }
         Ok(())
     }
+}
 
-    async fn key(&self, kid: &str) -> Result<DecodingKey, TokenError> {
-        let (found, fresh) = self.look_up(kid);
-        if let (Some(key), true) = (&found, fresh) {
-            return Ok(key.clone());
-        }
-        let fetched = self.fetch(kid).await;
-        match (self.look_up(kid).0, fetched) {
-            (Some(key), _) => Ok(key),
-            (None, Ok(())) => Err(TokenError::Invalid("unknown key id")),
-            (None, Err(fault)) => Err(TokenError::Fault(fault)),
-        }
-    }
-
-    fn look_up(&self, kid: &str) -> (Option<DecodingKey>, bool) {
-        let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now();
-        let fresh = cached.fetched_at.is_some_and(|at| now.0 - at.0 < self.policy.jwks_age_max.0);
-        (cached.keys.get(kid).cloned(), fresh)
-    }
-
-    async fn fetch(&self, kid: &str) -> Result<(), Fault> {
-        let _one = self.fetching.lock().await;
-        if let (Some(_), true) = self.look_up(kid) {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        {
-            let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
-            let too_soon = cached.tried_at.is_some_and(|at| now.0 - at.0 < self.policy.jwks_refresh_min.0);
-            if too_soon {
-                return match cached.fetched_at {
-                    Some(_) => Ok(()),
-                    None => Err(Fault::unavailable("the keys of the issuer cannot be fetched")),
-                };
-            }
-            cached.tried_at = Some(now);
-        }
-        let withdrawals = self.revoked.withdrawals();
-        let keys = self.parse(&self.source.jwks().await?)?;
-        let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
-        cached.keys = keys;
-        cached.fetched_at = Some(now);
-        cached.withdrawals = withdrawals;
-        Ok(())
-    }
-
-    fn parse(&self, document: &Value) -> Result<HashMap<String, DecodingKey>, Fault> {
-        let listed = document.get("keys").and_then(Value::as_array);
-        let listed = listed.ok_or_else(|| Fault::corrupt("the JWKS document has no list of keys"))?;
-        let usable = listed.iter().take(self.policy.jwks_keys_max).filter_map(ed25519_public);
-        Ok(usable.map(|(kid, public)| (kid, DecodingKey::from_ed_der(&public))).collect())
+#[async_trait]
+impl TokenVerifier for Verifier {
+    async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
+        Verifier::verify(self, token).await
     }
 }
 
-fn refused(e: jsonwebtoken::errors::Error) -> TokenError {
+fn read_key(jwk: &Value) -> Option<(String, DecodingKey)> {
+    ed25519_public(jwk).map(|(kid, public)| (kid, DecodingKey::from_ed_der(&public)))
+}
+
+pub(crate) fn refused(e: jsonwebtoken::errors::Error) -> TokenError {
     use jsonwebtoken::errors::ErrorKind as K;
     TokenError::Invalid(match e.kind() {
         K::InvalidSignature => "signature",

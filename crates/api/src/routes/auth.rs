@@ -56,6 +56,10 @@ impl From<IssueError> for Problem {
             E::CodeRefused => Self::forbidden(
                 "This operator link was used, has expired or is mistyped. Restart the server for a new one.",
             ),
+            E::Elsewhere { issuer } => Self::conflict(format!(
+                "Accounts of this house live at {issuer}. Sign in there and send its access token."
+            ))
+            .with("issuer", issuer),
             E::NotAllowed => Self::forbidden("This is not yours to do."),
             E::NoUser(_) => Self::not_found("There is no such person."),
             E::NoDevice => Self::not_found("You are not signed in on such a device."),

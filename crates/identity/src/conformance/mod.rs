@@ -4,9 +4,11 @@
 
 mod accounts;
 mod keys;
+mod links;
+mod revocations;
 mod sessions;
 
-use crate::port::{AccountStore, KeyStore, SessionStore};
+use crate::port::{AccountStore, KeyStore, LinkStore, RevocationStore, SessionStore};
 use std::sync::Arc;
 use testkit::Case;
 
@@ -20,4 +22,12 @@ pub fn session_cases() -> Vec<Case<Arc<dyn SessionStore>>> {
 
 pub fn key_cases() -> Vec<Case<Arc<dyn KeyStore>>> {
     keys::cases()
+}
+
+pub fn link_cases() -> Vec<Case<Arc<dyn LinkStore>>> {
+    links::cases()
+}
+
+pub fn revocation_cases() -> Vec<Case<Arc<dyn RevocationStore>>> {
+    revocations::cases()
 }

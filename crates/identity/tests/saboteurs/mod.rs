@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a poisoned lock fails the test")]
 
+mod shared;
+
 use async_trait::async_trait;
 use identity::conformance::{account_cases, key_cases, session_cases};
 use identity::{
@@ -28,7 +30,7 @@ pub fn trials() -> Vec<Trial> {
     let key = |name: &str, how: Key, expected| {
         saboteur(name, key_cases, move || Arc::new(BadKeys::of(how)) as _, expected)
     };
-    vec![
+    let mut all = vec![
         account(
             "forgets_the_revision",
             Account::ForgetsTheRevision,
@@ -83,7 +85,9 @@ pub fn trials() -> Vec<Trial> {
         key("ignores_the_end_of_a_code", Key::IgnoresTheEnd, &["a_code_past_its_end_is_refused"]),
         key("extends_a_retirement", Key::ExtendsRetirement, &["the_earlier_retirement_stays"]),
         key("drops_the_retired_at_once", Key::DropsAtOnce, &["a_retired_key_stays_until_it_is_dropped"]),
-    ]
+    ];
+    all.extend(shared::trials());
+    all
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::data_dir::{DataDir, write_private};
 use ::identity::{
     ArgonHasher, GuestMerge, IdentityPolicy, Issuer, IssuerDeps, KeySource, Origin, ProfileEdit,
-    RevokedSessions, Role, UserFilter, Verifier, VerifierPolicy,
+    RevokedSessions, Role, TokenVerifier, UserFilter, Verifier, VerifierPolicy,
 };
 use anyhow::Context;
 use async_trait::async_trait;
@@ -16,7 +16,7 @@ use vocab::{DeviceId, UserId};
 
 pub struct Identity {
     pub issuer: Arc<Issuer>,
-    pub verifier: Arc<Verifier>,
+    pub verifier: Arc<dyn TokenVerifier>,
 }
 
 /// What follows a guest into the account it signs in to.
