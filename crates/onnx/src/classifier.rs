@@ -1,6 +1,7 @@
 //! `FrameClassifier` on `rten`: ONNX in pure Rust, no C++ and no network.
 
 use crate::envelope;
+use crate::files::bounded;
 use crate::labels::{Activation, LabelMap, Layout, LoadError, activate};
 use crate::policy;
 use crate::resize::{Picture, golden, tensor};
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use moderation::{FrameClassifier, SampledFrame};
 use rten::{Dimension, Model, ModelOptions, RunOptions, ThreadPool, Value};
 use sha2::{Digest, Sha256};
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use stdx::{Fault, FaultKind};
@@ -202,13 +203,6 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
         Some(bytes) => Ok(bytes),
         None => Err(LoadError::TooLarge { path: path.to_owned(), limit }),
     }
-}
-
-/// The whole file, or `None` when it is longer than `limit`.
-fn bounded(path: &Path, limit: u64) -> std::io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= limit).then_some(bytes))
 }
 
 fn decode(jpeg: &Path) -> Result<Picture, Fault> {

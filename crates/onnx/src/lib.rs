@@ -2,9 +2,12 @@
 
 mod classifier;
 mod envelope;
+mod files;
 pub mod labels;
 pub mod policy;
+mod proto;
 pub mod resize;
+pub mod tfjs;
 pub mod toy;
 
 pub use classifier::{RtenClassifier, RtenConfig};

@@ -2,6 +2,8 @@
 
 /// A model file is no larger than this.
 pub const MODEL_BYTES_MAX: u64 = 1 << 30;
+/// A file of a package whose model is converted is no larger than this.
+pub const BUNDLE_BYTES_MAX: u64 = 16 << 20;
 /// A label map is no larger than this.
 pub const LABELS_BYTES_MAX: u64 = 1 << 20;
 /// A frame file is no larger than this …
