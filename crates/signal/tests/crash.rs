@@ -148,3 +148,30 @@ async fn dies_at(point: &str, mut house: House, file: &Path) -> anyhow::Result<(
     ensure!(died.signal() == Some(nix::libc::SIGKILL), "it was not killed but ended with {died}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_whose_encode_was_never_queued_goes_on_at_the_next_start() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let data = tempfile::tempdir().expect("a directory");
+    let file = clip(data.path(), 2);
+    let (port, s3) = (free_port(), free_port());
+    let start = |crash_at: Option<&str>| {
+        let mut command = house::command(data.path(), port, s3);
+        // So long that only the look at the start can find it within this test.
+        command.current_dir(data.path()).env("SIGNAL_WORK__SWEEP_AFTER_S", "3600");
+        if let Some(point) = crash_at {
+            command.env("SIGNAL_TEST_CRASH", point);
+        }
+        house::start(command, data.path(), port, s3)
+    };
+    dies_at(settle::APPROVED, start(Some(settle::APPROVED)), &file).await.expect("killed in between");
+    let mut next = start(None);
+    next.ready().await.expect("ready");
+    let operator = next.operator().await.expect("an operator");
+    let mine = operator.get("/v1/me/videos?limit=5").await.expect("a page");
+    let id = signal::client::text_of(&mine["items"][0], "id").expect("an id");
+    let video = house::until_live(&operator, &id).await.expect("published");
+    published_once(&operator, data.path(), &video).await.expect("once");
+}
