@@ -16,11 +16,13 @@
 //! | `ladder_profile` | S | short sides of the rungs, start rung first: `360,240,540` |
 //! | `poster_path`, `sprite_path` | S | public paths of the package's pictures |
 //! | `place`, `since` | S | where it stands in the index below |
-//! | `body` | S | the record as JSON without nulls |
+//! | `body` | S or B | the record as JSON without nulls, deflated (zlib) where it is long |
+//! | `draft` | S or B | the same, in its stead, while the video is reserved or in the pipeline |
 //! | `v`, `w` | N, S | layout, token of the last write |
 //!
 //! Index **`VideosByUser`** (`owner_id`, `created_at`) carries `body`: a page of an owner's videos is one
-//! query. A removed video has no `owner_id` and is not in it.
+//! query. It does not carry `draft`, so no step of the pipeline writes it; records in the pipeline are read after
+//! the query, in one batch. A removed video has no `owner_id` and is not in it.
 //!
 //! Index **`VideosByPlace`** (`place`, `since`) carries keys only. `place` is a word and a shard,
 //! `flight#3`; `since` is `<milliseconds, 15 digits>#<video id>`. See [`places`] for the words, and for

@@ -1,5 +1,7 @@
 //! The cases of catalog on AWS engines.
 
+#[path = "catalog/own.rs"]
+mod own;
 mod support;
 
 use aws::catalog::{DynamoLibraryStore, DynamoVideoStore, TABLES};
@@ -18,5 +20,6 @@ fn main() {
     all.extend(in_all_weathers("dynamodb_library_by_day", library_cases, TABLES, |dynamo| {
         Arc::new(DynamoLibraryStore::new(dynamo).by_day()) as Arc<dyn LibraryStore>
     }));
+    all.extend(own::trials());
     testkit::main(all)
 }

@@ -1,15 +1,14 @@
 //! A video as an item.
 
 use super::places;
-use super::videos::{BODY, CONST, LAYOUT};
+use super::videos::{BODY, CONST, DRAFT, LAYOUT};
 use crate::dynamo::{Item, Key};
 use aws_sdk_dynamodb::types::AttributeValue;
 use catalog::Video;
-use serde_json::Value;
 use std::collections::HashMap;
 use stdx::Fault;
 use vocab::id::ID_RANDOM_BITS;
-use vocab::{MediaKey, Millis, Verdict, VideoId};
+use vocab::{MediaKey, Millis, Status, Verdict, VideoId};
 
 pub fn key(id: VideoId) -> Key {
     Key::pair(id.to_string(), CONST)
@@ -37,8 +36,14 @@ pub fn item(video: &Video, seen: Option<&Item>) -> Result<Item, Fault> {
         .maybe_s("moderation_verdict", verdict)
         .s("place", partition)
         .s("since", since)
-        .s(BODY, body(video)?);
+        .document(if is_settled(video.status) { BODY } else { DRAFT }, video)?;
     Ok(with_created_at(with_package(item, video), video.id))
+}
+
+/// Whether the record stands in `VideosByUser`. One that the pipeline moves does not: each step would write it
+/// there too, and a page of an owner's videos has few of them.
+fn is_settled(status: Status) -> bool {
+    status != Status::Reserved && !status.is_in_flight()
 }
 
 fn verdict_word(verdict: Verdict) -> &'static str {
@@ -67,28 +72,18 @@ fn with_created_at(item: Item, id: VideoId) -> Item {
     Item::from(map)
 }
 
-/// Nulls are left out: they cost write units, and an absent field reads as none.
-fn body(video: &Video) -> Result<String, Fault> {
-    let mut value = serde_json::to_value(video).map_err(Fault::internal)?;
-    drop_nulls(&mut value);
-    Ok(value.to_string())
-}
-
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, v| !v.is_null());
-            fields.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(all) => all.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
-}
-
-/// Reads what [`item`] wrote, from the table or from `VideosByUser`.
+/// Reads what [`item`] wrote.
 pub fn video(item: &Item) -> Result<Video, Fault> {
     item.layout(LAYOUT)?;
-    item.get_json(BODY)
+    item.get_document(if item.attribute(DRAFT).is_some() { DRAFT } else { BODY })
+}
+
+/// A row of `VideosByUser`: the record, or the id of one that is not settled.
+pub fn owned(item: &Item) -> Result<Result<Video, VideoId>, Fault> {
+    if item.attribute(BODY).is_some() {
+        return video(item).map(Ok);
+    }
+    Ok(Err(item.get_s("video_id")?.parse().map_err(Fault::corrupt)?))
 }
 
 /// The place in an index a row of `VideosByPlace` names.
@@ -101,8 +96,9 @@ pub fn standing(item: &Item) -> Result<(Millis, VideoId), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dynamo::document;
     use stdx::FaultKind;
-    use vocab::{Status, UserId};
+    use vocab::UserId;
 
     /// As the first version wrote it. It must be readable for ever.
     const OLD_BODY: &str = r##"{"created_at":1,"id":"0fvnqs0g00005","link_key":"0f","meta":{"caption":"","hashtags":["sun"],"title":"Beach","visibility":"public"},"owner":"000000000000b","package":{"duration_ms":12300,"fps_milli":29970,"has_audio":true,"height":1920,"id":"00000000000000000000000007","renditions":[{"average_kbps":500,"codecs":"avc1.64001f,mp4a.40.2","first_frame_bytes":9000,"height":640,"id":"00000000000000000000000008","init_bytes":1200,"peak_kbps":700,"rung":360,"segment_bytes":[100000,5],"width":360}],"segment_ms":[2000,1999],"sprite":{"cadence_ms":1000,"columns":10,"rows":2,"tile_height":160,"tile_width":90,"tiles":13},"width":1080},"published_at":4,"raw_bytes":5,"revision":3,"status":"published","status_changed_at":4,"transform":{"mute":false,"trim_end_ms":9000},"upload":"00000000000000000000000003","verdict":{"content_sha256":"ab","decided_at":3,"decided_by":"moderator","verdict":"approve"}}"##;
@@ -117,7 +113,10 @@ mod tests {
         assert_eq!((v.status, v.revision, v.meta.title.as_str()), (Status::Published, 3, "Beach"));
         assert_eq!(v.package.as_ref().map(|p| p.renditions.len()), Some(1));
         assert_eq!((v.source.is_none(), v.appeal.is_none()), (true, true));
-        assert_eq!(body(&v).unwrap(), OLD_BODY, "and it is still what is written");
+        assert_eq!(document::json(&v).unwrap(), OLD_BODY, "and it is still what is written");
+        let deflated = Item::new(1).b("body", document::deflate(OLD_BODY).unwrap());
+        assert_eq!(video(&deflated).unwrap(), v);
+        assert_eq!(video(&Item::new(1).s("draft", OLD_BODY)).unwrap(), v);
     }
 
     #[test]

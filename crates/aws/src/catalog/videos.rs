@@ -13,7 +13,10 @@ use vocab::{Millis, Status, UserId, VideoId};
 
 /// The layout of the items below. A row of a later one is refused, not guessed at.
 pub(super) const LAYOUT: i64 = 1;
+/// The record of a settled video.
 pub(super) const BODY: &str = "body";
+/// The record of one that is not.
+pub(super) const DRAFT: &str = "draft";
 /// The one value of the range key.
 pub(super) const CONST: &str = "const";
 
@@ -21,7 +24,7 @@ const BY_USER: Index = Index {
     name: "VideosByUser",
     hash: Attr::s("owner_id"),
     range: Some(Attr::n("created_at")),
-    // What a page of an owner's videos shows is the record: one query, no reads behind it.
+    // What a page of an owner's videos shows is the record: one query, and a read of what is in the pipeline.
     projection: Projection::Include(&[BODY, "v"]),
 };
 
@@ -132,9 +135,14 @@ impl VideoStore for DynamoVideoStore {
         let query = Query::of(&VIDEOS, owner.to_string(), asked).index(&BY_USER).range(range).newest_first();
         let rows = self.0.query(query).await?;
         let more = rows.len() > limit;
-        let videos = rows.iter().take(limit).map(row::video);
-        let videos = videos.collect::<std::result::Result<Vec<_>, Fault>>()?;
-        let next_before = videos.last().map(|v| v.id).filter(|_| more);
+        let rows = rows.iter().take(limit).map(row::owned).collect::<std::result::Result<Vec<_>, Fault>>()?;
+        let next_before = rows.last().map(|r| r.as_ref().map_or_else(|id| *id, |v| v.id)).filter(|_| more);
+        let moving: Vec<VideoId> = rows.iter().filter_map(|r| r.as_ref().err().copied()).collect();
+        let mut records = self.read(&moving, Read::Strong).await?;
+        let record = |r: std::result::Result<Video, VideoId>| r.map_or_else(|id| records.remove(&id), Some);
+        // What was removed or given away a moment ago is another list's.
+        let videos =
+            rows.into_iter().filter_map(record).filter(|v| v.owner == owner && !v.is_gone()).collect();
         Ok(VideoPage { videos, next_before })
     }
 

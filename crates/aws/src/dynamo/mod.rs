@@ -2,6 +2,7 @@
 
 mod batch;
 mod change;
+pub mod document;
 mod item;
 mod meter;
 mod query;
