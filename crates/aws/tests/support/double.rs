@@ -91,6 +91,25 @@ pub fn dynamodb() -> String {
     .clone()
 }
 
+/// The address of the double of SQS, SNS, EventBridge and Cognito.
+pub fn sqs() -> String {
+    static AT: OnceLock<String> = OnceLock::new();
+    AT.get_or_init(|| {
+        // The scripts install it into the cache, beside the tools.
+        let program = tool("").join("../../venv/bin/moto_server");
+        if !program.is_file() {
+            absent("sqs", "`scripts/test.sh` installs moto into its Python environment");
+        }
+        let port = free_port();
+        keep(move || {
+            let mut command = Command::new(program);
+            command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+            start(command, port)
+        })
+    })
+    .clone()
+}
+
 /// Runs on a thread that never ends: the double lives as long as its parent thread.
 fn keep(run: impl FnOnce() -> String + Send + 'static) -> String {
     let (tell, told) = std::sync::mpsc::channel();

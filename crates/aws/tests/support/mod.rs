@@ -1,19 +1,21 @@
 //! Doubles on loopback, and weather on the wire between them and the engines.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-mod double;
+pub mod double;
+pub mod dying;
 mod storm;
 
 pub use storm::Storm;
 
 use aws::dynamo::{Dynamo, Table, create};
 use aws::{Aws, AwsPolicy, AwsSettings};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::sync::Arc;
 use std::time::Duration;
 use stdx::{Entropy, OsEntropy};
 use testkit::{Case, Trial};
 
-fn block_on<F: Future>(f: F) -> F::Output {
+pub fn block_on<F: Future>(f: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(f)
 }
 
@@ -50,6 +52,14 @@ pub fn dynamo(tables: &[&Table], storm: Storm) -> Dynamo {
     let http = storm::over(aws::sdk::http_client(), storm, tables, &prefix);
     let stormy = block_on(Aws::with_http(settings(&endpoint), http, entropy));
     Dynamo::new(&stormy, &prefix)
+}
+
+/// The tables of another handle through another wire, as another process has them.
+pub async fn through(other: &Dynamo, table: &Table, http: SharedHttpClient) -> Dynamo {
+    let name = other.name_of(table);
+    let prefix = name.strip_suffix(table.name).expect("a prefix and a name");
+    let aws = Aws::with_http(settings(&double::dynamodb()), http, Arc::new(OsEntropy)).await;
+    Dynamo::new(&aws, prefix)
 }
 
 /// The cases on calm wire and in every storm, as `dynamodb::case`, `dynamodb+throttled::case`…

@@ -1,0 +1,152 @@
+//! Lists, counts and forgetting, all by the index: none of them decides anything about a job's life.
+
+use super::jobs::DynamoJobStore;
+use super::row::{self, BY_QUEUE, Entry, JOBS, Queue, live_key, sortable};
+use crate::dynamo::{Put, Query, Range, Read};
+use ::work::{Job, JobFilter, JobState, Prune, Tally};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use std::collections::BTreeSet;
+use stdx::Fault;
+use vocab::{JobId, Millis};
+
+/// Entries of one kind and state that a list or a count looks at: beyond them, counts are "at least" and
+/// lists miss the oldest.
+const LOOK_MAX: usize = 20_000;
+/// Jobs forgotten side by side.
+const FORGET_AT_ONCE: usize = 16;
+
+fn is_wanted(job: &Job, filter: &JobFilter) -> bool {
+    filter.kind.as_ref().is_none_or(|k| *k == job.kind)
+        && filter.key.as_ref().is_none_or(|k| *k == job.key)
+        && filter.state.is_none_or(|s| s == job.state)
+        && filter.before.is_none_or(|b| job.id < b)
+}
+
+impl DynamoJobStore {
+    pub(super) async fn look_for(&self, filter: &JobFilter) -> Result<Vec<Job>, Fault> {
+        if filter.limit == 0 {
+            return Ok(Vec::new());
+        }
+        let kinds: Vec<String> = match &filter.kind {
+            Some(kind) => vec![kind.clone()],
+            None => self.kinds().await?.into_iter().collect(),
+        };
+        // By key the answer is strong: before bytes are erased it says that nobody works on them.
+        let (ids, read) = match &filter.key {
+            Some(key) => (self.named(&kinds, key).await?, Read::Strong),
+            None => (self.ids(&kinds, filter.state).await?, Read::Eventual),
+        };
+        let before = filter.before.unwrap_or(JobId(u64::MAX));
+        let ids: BTreeSet<_> = ids.into_iter().filter(|id| *id < before).collect();
+        let ids: Vec<_> = ids.into_iter().rev().collect();
+        let mut found = Vec::new();
+        for chunk in ids.chunks(filter.limit.min(100)) {
+            let keys: Vec<_> = chunk.iter().map(|id| row::key(*id)).collect();
+            let rows = self.dynamo.get_many(&JOBS, &keys, read).await?;
+            let mut jobs = rows.iter().map(row::job).collect::<Result<Vec<_>, _>>()?;
+            jobs.retain(|job| is_wanted(job, filter));
+            jobs.sort_by_key(|job| std::cmp::Reverse(job.id));
+            found.extend(jobs);
+            if found.len() >= filter.limit {
+                break;
+            }
+        }
+        found.truncate(filter.limit);
+        Ok(found)
+    }
+
+    /// Ids in the queues where jobs of this state stand.
+    async fn ids(&self, kinds: &[String], state: Option<JobState>) -> Result<Vec<JobId>, Fault> {
+        let queues = state.map_or(Queue::ALL.to_vec(), |state| vec![Queue::of(state)]);
+        let mut ids = Vec::new();
+        for kind in kinds {
+            for queue in &queues {
+                let query = Query::of(&JOBS, queue.named(kind), LOOK_MAX).index(&BY_QUEUE);
+                // Running jobs are those that were due first.
+                let newest_first = state != Some(JobState::Running);
+                let query = if newest_first { query.newest_first() } else { query };
+                for item in self.dynamo.query(query).await? {
+                    let entry = Entry::of(&item)?;
+                    let is_other = *queue == Queue::Live
+                        && state.is_some_and(|s| (s == JobState::Running) != entry.is_running);
+                    if !is_other {
+                        ids.push(entry.id);
+                    }
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    pub(super) async fn count_queues(&self) -> Result<Vec<Tally>, Fault> {
+        let mut all = Vec::new();
+        for kind in self.kinds().await? {
+            let tally = self.count_kind(kind).await?;
+            if tally.ready + tally.running + tally.dead > 0 {
+                all.push(tally);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn count_kind(&self, kind: String) -> Result<Tally, Fault> {
+        let of = |queue: Queue| Query::of(&JOBS, queue.named(&kind), LOOK_MAX).index(&BY_QUEUE);
+        let dead = self.dynamo.count(of(Queue::Dead)).await?;
+        let live = self.dynamo.query(of(Queue::Live)).await?;
+        let (mut ready, mut running, mut oldest_run_at) = (0, 0, None::<Millis>);
+        for item in &live {
+            match Entry::of(item)?.run_at()? {
+                None => running += 1,
+                Some(run_at) => {
+                    ready += 1;
+                    oldest_run_at = Some(oldest_run_at.map_or(run_at, |o| o.min(run_at)));
+                }
+            }
+        }
+        Ok(Tally { kind, ready, running, dead, oldest_run_at })
+    }
+
+    pub(super) async fn forget_old(&self, prune: &Prune) -> Result<usize, Fault> {
+        let mut forgotten = 0;
+        for kind in self.kinds().await? {
+            for (queue, before) in [(Queue::Ended, prune.ended_before), (Queue::Dead, prune.dead_before)] {
+                let room = prune.limit.saturating_sub(forgotten);
+                let query = Query::of(&JOBS, queue.named(&kind), room)
+                    .index(&BY_QUEUE)
+                    .range(Range::Before(sortable(before)));
+                let old = self.dynamo.query(query).await?;
+                let old = old.iter().map(Entry::of).collect::<Result<Vec<_>, _>>()?;
+                forgotten += stream::iter(old)
+                    .map(|entry| self.forget(entry.id, before))
+                    .buffer_unordered(FORGET_AT_ONCE)
+                    .try_fold(0, async |sum, gone| Ok(sum + usize::from(gone)))
+                    .await?;
+            }
+        }
+        Ok(forgotten)
+    }
+
+    /// The name before the row. A dead job may be replayed at the same time: its name is read first and its
+    /// row written once in between, so that a replay either fails on the row or is seen by its new name.
+    async fn forget(&self, id: JobId, before: Millis) -> Result<bool, Fault> {
+        let is_old = |job: &Job| !job.state.is_live() && job.finished_at.is_some_and(|at| at < before);
+        let Some((mut seen, mut job)) = self.find(id).await? else { return Ok(false) };
+        let name = self.dynamo.get(&JOBS, &live_key(&job.kind, &job.key), Read::Strong).await?;
+        if job.state == JobState::Dead {
+            let Some((again, _)) = self.find(id).await?.filter(|(_, job)| is_old(job)) else {
+                return Ok(false);
+            };
+            if self.dynamo.replace(&JOBS, again.clone(), &again).await? != Put::Written {
+                return Ok(false);
+            }
+        }
+        if !is_old(&job) || !self.unname(name, &job).await? {
+            return Ok(false);
+        }
+        if job.state == JobState::Dead {
+            let Some(now) = self.find(id).await?.filter(|(_, job)| is_old(job)) else { return Ok(false) };
+            (seen, job) = now;
+        }
+        Ok(self.dynamo.delete_seen(&JOBS, &row::key(job.id), &seen).await? == Put::Written)
+    }
+}
