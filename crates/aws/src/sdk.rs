@@ -12,6 +12,9 @@ use aws_types::SdkConfig;
 use std::sync::Arc;
 use stdx::Entropy;
 
+/// So that callers need not know the SDK.
+pub type SqsClient = aws_sdk_sqs::Client;
+
 /// Where AWS is, or what stands in for it.
 #[derive(Debug, Clone, Default)]
 pub struct AwsSettings {

@@ -78,6 +78,12 @@ pub enum Command {
     Doctor,
     /// Print the OpenAPI 3.1 document.
     Openapi,
+    /// Print what infrastructure must provide: tables, queues, buckets, variables, roles (JSON).
+    Contract {
+        /// Create the tables and queues of the settings at local doubles.
+        #[arg(long)]
+        create: bool,
+    },
     /// Signing keys of the embedded issuer.
     #[command(subcommand)]
     Keys(Keys),

@@ -4,6 +4,8 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod config;
+#[cfg(feature = "aws")]
+pub mod contract;
 pub mod data_dir;
 pub mod demo;
 pub mod disk;

@@ -2,7 +2,7 @@
 
 use crate::cli::{Cli, Command, Keys, Role, ServeArgs};
 use crate::client::{Client, ClientError};
-use crate::commands::{Ctx, dlq, doctor, feed, review, upload, videos};
+use crate::commands::{Ctx, dlq, doctor, feed, keys, review, upload, videos};
 use crate::config::{self, Config};
 use crate::data_dir::default_path;
 use crate::demo::{Demo, Progress};
@@ -81,15 +81,27 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
             println!("{}", serve::openapi_json()?);
             Ok(())
         }
-        Command::Keys(Keys::Rotate { compromised }) => {
-            serve::rotate_keys(&config, &ctx, *compromised).await
-        }
-        Command::Operator => serve::operator(&config, &ctx).await,
+        Command::Contract { create } => contract(&ctx, &config, *create).await,
+        Command::Keys(Keys::Rotate { compromised }) => keys::rotate_keys(&config, &ctx, *compromised).await,
+        Command::Operator => keys::operator(&config, &ctx).await,
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "signal", &mut std::io::stdout());
             Ok(())
         }
     }
+}
+
+#[cfg(feature = "aws")]
+async fn contract(ctx: &Ctx, config: &Config, create: bool) -> anyhow::Result<()> {
+    if create {
+        return crate::commands::create::run(ctx, config).await;
+    }
+    ctx.print_json(&crate::contract::document()?)
+}
+
+#[cfg(not(feature = "aws"))]
+async fn contract(_: &Ctx, _: &Config, _: bool) -> anyhow::Result<()> {
+    anyhow::bail!("this build has no engines of AWS to ask: build with --features aws")
 }
 
 async fn demo(ctx: &Ctx, videos: u32, viewers: u32) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ use crate::cli::Role;
 use crate::commands::Ctx;
 use crate::config::{Config, Records, StoredBytes};
 use crate::data_dir::DataDir;
+use crate::wiring::aws::Remote;
 use crate::wiring::{House, checks, demo_port, embedded, identity, machine, stores, web, worker};
 use anyhow::{Context, bail};
 use api::{ApiConfig, ApiState, Check, Deps, Health};
@@ -15,6 +16,7 @@ use telemetry::{Format, LogSettings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use work::Wake;
 
 /// Everything stops when this turns true.
 type Stop = watch::Receiver<bool>;
@@ -28,7 +30,7 @@ pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<
     let data = open_data(&config, ctx)?;
     let api_listener = bind(&config, Role::Api, roles, config.server.port, "--port").await?;
     let door_listener = bind(&config, Role::Objects, roles, config.objects.port, "--s3-port").await?;
-    let house = Arc::new(House::build(&config, &data).await?);
+    let house = Arc::new(House::build(&config, &data, roles.contains(&Role::Worker)).await?);
     let link = operator_link(&house, &config, &data).await?;
     let (tell_stop, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -36,6 +38,7 @@ pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<
         let state = api_state(&house, &config, &data)?;
         tasks.spawn(keep_series(state.clone(), stop.clone()));
         tasks.spawn(http(listener, state, stop.clone()));
+        tasks.spawn(follow(Arc::clone(&house), stop.clone()));
     }
     if let (Some(listener), Some(door)) = (door_listener, house.stores.door.clone()) {
         let end = stopped(stop.clone());
@@ -44,15 +47,18 @@ pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<
             Ok(())
         });
     }
+    let (tell_idle, idle) = watch::channel(!roles.contains(&Role::Worker));
     if roles.contains(&Role::Worker) {
-        let (worker_house, worker_config) = (Arc::clone(&house), config.clone());
+        let runner = worker::runner(&house, &config);
         let end = stopped(stop.clone());
         tasks.spawn(async move {
-            worker::runner(&worker_house, &worker_config).run(end).await;
+            runner.run(end).await;
+            let _ = tell_idle.send(true);
             Ok(())
         });
         tasks.spawn(fold(Arc::clone(&house), stop.clone()));
     }
+    tasks.spawn(deliver(Arc::clone(&house), stop, idle));
     greet(ctx, &config, &data, link.as_deref());
     until_stopped(&config, tasks, tell_stop).await
 }
@@ -90,7 +96,7 @@ async fn operator_link(house: &House, config: &Config, data: &DataDir) -> anyhow
     identity::operator_link(&house.identity, &house.stores.records, machine, &url).await
 }
 
-fn open_data(config: &Config, ctx: &Ctx) -> anyhow::Result<DataDir> {
+pub fn open_data(config: &Config, ctx: &Ctx) -> anyhow::Result<DataDir> {
     if config.is_at_home()? { DataDir::open(&ctx.data_dir) } else { DataDir::open_shared(&ctx.data_dir) }
 }
 
@@ -119,8 +125,13 @@ async fn door(config: &Config, ctx: &Ctx) -> anyhow::Result<()> {
     let listener = bind(&config, Role::Objects, &[Role::Objects], config.objects.port, "--s3-port").await?;
     let listener = listener.context("the role has a port")?;
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-    let base = stores::Base { config: &config, data: &data, clock: &clock, entropy: &entropy };
-    let records = stores::records(&base).await?;
+    let wake = Wake::default();
+    let (data_dir, c, e) = (&data, &clock, &entropy);
+    let base =
+        stores::Base { config: &config, data: data_dir, clock: c, entropy: e, wake: &wake, works: false };
+    let mut remote = Remote::default();
+    let records = stores::records(&base, &mut remote).await?;
+    remote.verify().await?;
     let (_, door) = embedded::objects(&base, &records, aws_keys()).await?;
     let (tell_stop, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -202,15 +213,18 @@ fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Res
     if !config.server.rate_limits {
         policy.rates = api::limits::RateLimits::boundless();
     }
-    let checks: Vec<Arc<dyn Check>> = vec![
+    let mut checks: Vec<Arc<dyn Check>> = vec![
         Arc::new(checks::StoreCheck(Arc::clone(&house.videos))),
         Arc::new(checks::DiskCheck {
             dir: data.path().to_owned(),
             reserve_bytes: config.objects.reserve_mib << 20,
         }),
     ];
+    checks.extend(house.stores.remote.checks().iter().cloned());
+    let alone = config.is_at_home()?;
     let demo = config.demo.enabled.then(|| {
-        let port = demo_port::InProcessDemo::new(data.path().to_owned(), Arc::clone(&house.entropy));
+        let (dir, entropy) = (data.path().to_owned(), Arc::clone(&house.entropy));
+        let port = demo_port::InProcessDemo::new(dir, entropy, alone);
         Arc::new(port) as Arc<dyn api::state::DemoPort>
     });
     Ok(ApiState::new(Deps {
@@ -275,6 +289,25 @@ async fn fold(house: Arc<House>, stop: Stop) -> anyhow::Result<()> {
     }
 }
 
+/// Messages of jobs, until stopped and no job runs here any more.
+async fn deliver(house: Arc<House>, stop: Stop, idle: Stop) -> anyhow::Result<()> {
+    let stopping = stopped(stop.clone());
+    let ended = Box::pin(async move {
+        stopped(stop).await;
+        stopped(idle).await;
+    });
+    house.stores.remote.deliver(Arc::clone(&house), Box::pin(stopping), ended).await;
+    Ok(())
+}
+
+/// What other processes did, for whoever is connected to this one.
+async fn follow(house: Arc<House>, stop: Stop) -> anyhow::Result<()> {
+    tokio::select! {
+        () = stopped(stop) => Ok(()),
+        () = house.stores.remote.follow(&house) => Ok(()),
+    }
+}
+
 async fn stopped(mut stop: Stop) {
     // An error means that the sender is gone, which is a stop as well.
     let _ = stop.wait_for(|s| *s).await;
@@ -322,45 +355,4 @@ fn greet(ctx: &Ctx, config: &Config, data: &DataDir, link: Option<&str>) {
 
 pub fn openapi_json() -> anyhow::Result<String> {
     api::openapi_document().to_pretty_json().context("the document can be written")
-}
-
-/// What `signal keys` and `signal operator` work with: the issuer and nothing else of the house.
-async fn issuer(config: &Config, data: &DataDir) -> anyhow::Result<identity::Identity> {
-    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-    let base = stores::Base { config, data, clock: &clock, entropy: &entropy };
-    let records = stores::records(&base).await?;
-    identity::build(config, &records, identity::Merges(Vec::new()), &clock, &entropy).await
-}
-
-/// `signal keys rotate`. Embedded records are the running server's alone; shared ones are everybody's.
-pub async fn rotate_keys(config: &Config, ctx: &Ctx, compromised: bool) -> anyhow::Result<()> {
-    let data = open_data(config, ctx)
-        .context("stop the server first: a running server would go on signing with the old key")?;
-    let occasion =
-        if compromised { ::identity::Occasion::Compromise } else { ::identity::Occasion::Routine };
-    let kid = issuer(config, &data).await?.issuer.rotate_keys(occasion).await?;
-    if ctx.json {
-        return ctx.print_json(&serde_json::json!({ "kid": kid }));
-    }
-    if compromised {
-        println!("New signing key {kid}. Nothing the old ones have signed is believed any more.");
-    } else {
-        println!("New signing key {kid}. Tokens signed with the old one stay valid until they expire.");
-    }
-    Ok(())
-}
-
-/// `signal operator`: a fresh one-time link, and the session that this machine's commands use.
-pub async fn operator(config: &Config, ctx: &Ctx) -> anyhow::Result<()> {
-    let data = open_data(config, ctx).context("`signal up` prints the operator link at its start")?;
-    let identity = issuer(config, &data).await?;
-    let url = config.public_url();
-    identity::leave_session(&identity, &data, &url, &OsEntropy).await?;
-    let link = identity::link(&identity, &url).await?;
-    if ctx.json {
-        return ctx.print_json(&serde_json::json!({ "operator_link": link, "url": url }));
-    }
-    println!("{link}");
-    println!("It works once, and makes the browser that opens it the operator.");
-    Ok(())
 }

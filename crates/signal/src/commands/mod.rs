@@ -1,8 +1,11 @@
 //! The commands that talk to a running server.
 
+#[cfg(feature = "aws")]
+pub mod create;
 pub mod dlq;
 pub mod doctor;
 pub mod feed;
+pub mod keys;
 pub mod review;
 pub mod table;
 pub mod upload;

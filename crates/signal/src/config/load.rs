@@ -1,7 +1,7 @@
 //! Settings = defaults < `config/*.toml` < `SIGNAL_…`; unknown keys are errors with a suggestion.
 
 use super::model::Config;
-use super::urls::{Records, StoredBytes};
+use super::urls::{JobDelivery, Records, StoredBytes};
 use anyhow::{Context, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -76,7 +76,12 @@ fn unknown(path: &str, key: &str, here: &str, known: &Dict) -> String {
 
 fn check(config: &Config) -> anyhow::Result<()> {
     let (records, bytes) = (config.records()?, config.bytes()?);
-    config.delivery_of_jobs()?;
+    if config.delivery_of_jobs()? != JobDelivery::Asking && records == Records::Embedded {
+        bail!(
+            "work.queue_url = \"{}\": a queue is for several processes, and stores.url = \"embedded:\" is for one",
+            config.work.queue_url
+        );
+    }
     config.entrance()?;
     for (name, url, schemes) in [
         ("encoder.url", &config.encoder.url, &["ffmpeg"][..]),
@@ -170,5 +175,17 @@ mod tests {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/laptop.toml");
         let shipped = toml::to_string(&load(Some(&file)).expect("loads")).expect("text");
         assert_eq!(shipped, toml::to_string(&Config::default()).expect("text"));
+    }
+
+    #[test]
+    #[cfg(feature = "aws")]
+    fn the_shipped_files_for_aws_load() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+        load(Some(&dir.join("local-aws.toml"))).expect("loads");
+        let text = std::fs::read_to_string(dir.join("aws.toml")).expect("there");
+        let e = load_text(&text).expect_err("no secret stands in a file").to_string();
+        assert!(e.contains("SIGNAL_SERVER__SECRET"), "{e}");
+        let secret = "secret = \"01234567890123456789012345678901\"";
+        load_text(&text.replace("secret = \"\"", secret)).expect("loads");
     }
 }

@@ -77,6 +77,10 @@ pub struct Objects {
     pub endpoint: String,
     /// `s3:` only. The bucket is part of the path, as stores outside AWS want it.
     pub path_style: bool,
+    /// `s3:` only. Every part comes with a checksum, which AWS then verifies; our own store verifies what is given.
+    pub require_checksums: bool,
+    /// `s3:` only. The KMS key objects are encrypted with; empty = as the bucket says.
+    pub kms_key: String,
     /// Space that stays free on the disk, in MiB: uploads are refused before it is touched.
     pub reserve_mib: u64,
 }
@@ -91,6 +95,8 @@ impl Default for Objects {
             region: "us-east-1".into(),
             endpoint: String::new(),
             path_style: false,
+            require_checksums: false,
+            kms_key: String::new(),
             reserve_mib: 512,
         }
     }
@@ -113,11 +119,13 @@ pub struct Stores {
     pub url: String,
     /// `dynamodb:` only. Another address than the region's own; empty = AWS.
     pub endpoint: String,
+    /// `dynamodb:` only. Into how many parts the event log is split; fixed for the life of the tables.
+    pub event_shards: u16,
 }
 
 impl Default for Stores {
     fn default() -> Self {
-        Self { url: "embedded:".into(), endpoint: String::new() }
+        Self { url: "embedded:".into(), endpoint: String::new(), event_shards: 4 }
     }
 }
 

@@ -76,7 +76,7 @@ fn open_files(
     records: &Records,
     credentials: Credentials,
 ) -> anyhow::Result<(FileObjects, Door)> {
-    let Base { config, data, clock, entropy } = base;
+    let Base { config, data, clock, entropy, .. } = base;
     let mut door = DoorConfig::new(credentials);
     door.bucket.clone_from(&config.objects.bucket);
     door.region.clone_from(&config.objects.region);

@@ -92,16 +92,19 @@ impl GuestMerge for Belongings {
 }
 
 impl House {
-    pub async fn build(config: &Config, data: &DataDir) -> anyhow::Result<Self> {
+    /// `works`: jobs will run in this process.
+    pub async fn build(config: &Config, data: &DataDir, works: bool) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let stores = stores::open(&stores::Base { config, data, clock: &clock, entropy: &entropy }).await?;
+        let wake = Wake::default();
+        let (c, e, w) = (&clock, &entropy, &wake);
+        let base = stores::Base { config, data, clock: c, entropy: e, wake: w, works };
+        let stores = stores::open(&base).await?;
         let media = media::build(config).await?;
         let late = Arc::new(Late::default());
         let listener: Arc<dyn StatusListener> = Arc::clone(&late) as Arc<dyn StatusListener>;
         let videos: Arc<dyn VideoStore> =
             Arc::new(Announcing::new(Arc::clone(&stores.records.videos), Arc::clone(&listener)));
-        let wake = Wake::default();
         let jobs: Arc<dyn JobStore> = Arc::new(Waking::new(Arc::clone(&stores.records.jobs), wake.clone()));
         let submit = Jobs::new(Arc::clone(&jobs), Arc::clone(&clock), Arc::clone(&entropy));
         let base = Base { clock, entropy, videos, jobs, submit, wake, listener };
@@ -126,11 +129,13 @@ impl House {
             hub = hub.sharing_tickets(show.cursor_key);
         }
         let hub = Arc::new(hub);
-        let _ = late.0.set(Listeners(vec![
+        let mut listeners = vec![
             Arc::clone(&hub) as Arc<dyn StatusListener>,
             Arc::clone(&show.feed) as Arc<dyn StatusListener>,
             Arc::clone(&origin) as Arc<dyn StatusListener>,
-        ]));
+        ];
+        listeners.extend(stores.remote.listener());
+        let _ = late.0.set(Listeners(listeners));
         show.feed.warm().await?;
         Ok(Self::assemble(base, stores, pipeline, show, Doors { identity, origin, hub }))
     }

@@ -1,11 +1,14 @@
 //! Every store port. Which engine stands behind it is decided by `stores.url` and `objects.url`.
 
-use super::{aws, embedded};
+use super::aws::{self, Remote};
+use super::embedded;
 use crate::config::{self, Config};
 use crate::data_dir::DataDir;
 use s3door::Door;
+use std::pin::Pin;
 use std::sync::Arc;
 use stdx::{Clock, Entropy};
+use work::Wake;
 
 /// Stored bytes, once for each slice that uses them.
 pub struct StoredObjects {
@@ -58,7 +61,12 @@ pub struct Stores {
     pub objects: StoredObjects,
     /// The way in for clients of an embedded object store.
     pub door: Option<Door>,
+    /// What is shared with other processes.
+    pub remote: Remote,
 }
+
+/// A future that something ends with.
+pub type End = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What engines are made with.
 pub struct Base<'a> {
@@ -66,24 +74,30 @@ pub struct Base<'a> {
     pub data: &'a DataDir,
     pub clock: &'a Arc<dyn Clock>,
     pub entropy: &'a Arc<dyn Entropy>,
+    /// Rings when a job is ready.
+    pub wake: &'a Wake,
+    /// Whether jobs run in this process.
+    pub works: bool,
 }
 
 /// Opens what the configuration names.
 pub async fn open(base: &Base<'_>) -> anyhow::Result<Stores> {
-    let records = records(base).await?;
+    let mut remote = Remote::default();
+    let records = records(base, &mut remote).await?;
     let (objects, door) = match base.config.bytes()? {
         config::StoredBytes::Embedded => {
             let (objects, door) = embedded::objects(base, &records, None).await?;
             (objects, Some(door))
         }
-        config::StoredBytes::S3 { bucket } => (aws::objects(base, &bucket).await?, None),
+        config::StoredBytes::S3 { bucket } => (aws::objects(base, &bucket, &mut remote).await?, None),
     };
-    Ok(Stores { records, objects, door })
+    remote.verify().await?;
+    Ok(Stores { records, objects, door, remote })
 }
 
-pub async fn records(base: &Base<'_>) -> anyhow::Result<Records> {
+pub async fn records(base: &Base<'_>, remote: &mut Remote) -> anyhow::Result<Records> {
     match base.config.records()? {
         config::Records::Embedded => embedded::records(base).await,
-        config::Records::Dynamodb { region, prefix } => aws::records(base, &region, &prefix).await,
+        config::Records::Dynamodb { region, prefix } => aws::records(base, &region, &prefix, remote).await,
     }
 }

@@ -1,14 +1,40 @@
 //! Stands in for the engines of AWS in builds without them. The settings refuse their schemes before.
 
-use super::stores::{Base, Records, StoredObjects};
+use super::House;
+use super::stores::{Base, End, Records, StoredObjects};
 use anyhow::bail;
+use api::Check;
+use catalog::StatusListener;
+use std::sync::Arc;
 
 const SAID: &str = "this build has no engines of AWS: build with --features aws";
 
-pub async fn records(_: &Base<'_>, _region: &str, _prefix: &str) -> anyhow::Result<Records> {
+/// Nothing stands outside the process.
+#[derive(Default)]
+pub struct Remote;
+
+impl Remote {
+    pub fn checks(&self) -> &[Arc<dyn Check>] {
+        &[]
+    }
+    pub fn listener(&self) -> Option<Arc<dyn StatusListener>> {
+        None
+    }
+    pub async fn verify(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+    pub async fn follow(&self, _: &House) {
+        std::future::pending().await
+    }
+    pub async fn deliver(&self, _: Arc<House>, _stop: End, idle: End) {
+        idle.await
+    }
+}
+
+pub async fn records(_: &Base<'_>, _region: &str, _prefix: &str, _: &mut Remote) -> anyhow::Result<Records> {
     bail!(SAID)
 }
 
-pub async fn objects(_: &Base<'_>, _bucket: &str) -> anyhow::Result<StoredObjects> {
+pub async fn objects(_: &Base<'_>, _bucket: &str, _: &mut Remote) -> anyhow::Result<StoredObjects> {
     bail!(SAID)
 }

@@ -19,6 +19,18 @@ const SETTLE_EVERY: Millis = Millis::from_secs(10);
 /// Forgets sessions and keys that are long over; periodic.
 pub const HOUSEKEEP: &str = "identity.housekeep";
 
+/// What [`runner`] handles, for whoever must know before there is one.
+pub const KINDS: &[&str] = &[
+    JUDGE,
+    ENCODE,
+    upload::jobs::ARRIVED,
+    upload::jobs::EXPIRE,
+    catalog::jobs::ERASE,
+    catalog::jobs::SWEEP,
+    moderation::jobs::SETTLE,
+    HOUSEKEEP,
+];
+
 /// The issuer knows nothing of jobs; this is its turn on the worker's clock.
 struct Housekeeping(Arc<Issuer>);
 

@@ -1,0 +1,51 @@
+//! Listens to what other processes did, on behalf of whoever is connected here.
+
+use super::Remote;
+use crate::wiring::House;
+use aws::notices::Notice;
+use catalog::StatusListener;
+use std::time::Duration;
+
+/// How late a person hears of what another process did.
+const EVERY: Duration = Duration::from_millis(700);
+/// After a failed question.
+const PAUSE: Duration = Duration::from_secs(5);
+
+impl Remote {
+    /// Passes news on for as long as it is polled.
+    pub async fn follow(&self, house: &House) {
+        let Some(notices) = &self.notices else { return std::future::pending().await };
+        loop {
+            match notices.news().await {
+                Ok(news) => {
+                    for notice in news {
+                        pass_on(house, &notice).await;
+                    }
+                    tokio::time::sleep(EVERY).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "news of other processes cannot be read");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+async fn pass_on(house: &House, notice: &Notice) {
+    if let Some(percent) = notice.percent {
+        return house.hub.progressed(notice.video, notice.owner, notice.status, percent).await;
+    }
+    // A step on the way concerns nobody but its owner; reading the record is not free.
+    if notice.status.is_in_flight() && !house.hub.is_listening(notice.owner) {
+        return;
+    }
+    match house.stores.records.videos.get(notice.video).await {
+        Ok(video) => {
+            house.hub.changed(&video).await;
+            house.feed.changed(&video).await;
+            house.origin.changed(&video).await;
+        }
+        Err(error) => tracing::warn!(%error, video = %notice.video, "news of a video cannot be read"),
+    }
+}
