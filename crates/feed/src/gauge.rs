@@ -76,9 +76,7 @@ mod tests {
         let mut query = Query { fresh: fresh.collect(), facts: facts.collect(), ..Query::default() };
         let mut ctx = Ctx::new(1, deadline, "v", &clock);
         stages.run(&mut ctx, &mut query);
-        drop(ctx);
-        let heard = heard.0.lock().expect("lives").clone();
-        heard
+        heard.0.lock().expect("lives").clone()
     }
 
     #[test]
