@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod closer;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod decisions;
@@ -20,14 +21,14 @@ pub use decisions::Ask;
 pub use jobs::{JudgeHandler, SETTLE, SettleHandler};
 pub use memory::{MemoryBlockList, MemoryModerationStore, MemorySourceFiles};
 pub use moderator::{Attempt, JudgeError, Moderator, ModeratorDeps};
-pub use policy::{ModerationPolicy, Reason, Rule, SamplingPolicy, Trigger, Unjudged};
+pub use policy::{CloserPolicy, ModerationPolicy, Reason, Rule, SamplingPolicy, Trigger, Unjudged};
 pub use port::{
-    BlockEntry, BlockList, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier, LocalFile,
+    BlockEntry, BlockList, CloserJob, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier, LocalFile,
     Loudness, MediaError, ModerationStore, ModerationStoreError, Progress, SampledFrame, SourceFiles, Sprite,
     Trail, TrailFilter,
 };
 pub use record::{ClassifierId, Decider, Decision, Draft, JudgedFrame, LabelSummary, ModerationRecord};
 pub use reviews::{Detail, QueuePage, ReviewError, Reviews, ReviewsDeps, Waiting};
-pub use sampling::{SamplingPlan, plan};
+pub use sampling::{CloserPlan, SamplingPlan, plan};
 pub use settle::{Desk, SettleError};
 pub use verdict::Ruling;

@@ -3,7 +3,7 @@
 //! Killed anywhere, the next run resumes: frames and drafts have deterministic names, the record is
 //! written before the status moves, and a decision that stands is brought into force again.
 
-use crate::opinion::{is_overtaken, stands};
+use crate::opinion::{Scene, is_overtaken, number, stands};
 use crate::port::{
     BlockEntry, BlockList, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier, LocalFile,
     MediaError, ModerationStoreError, Progress, SourceFiles,
@@ -183,7 +183,8 @@ impl Moderator {
         }
         self.keep(video.id, &record, &seen).await?;
         crash::reached(KEPT);
-        let record = self.decide(record, &seen, blocked.as_ref(), attempt).await?;
+        let scene = Scene { seen: &seen, raw: raw.path(), work: work.path(), attempt };
+        let record = self.decide(record, &scene, blocked.as_ref()).await?;
         crash::reached(RECORDED);
         let facts = Facts { source: Some(seen.source), ..Facts::default() };
         let video = deps.desk.settle(&record, facts).await.map_err(JudgeError::from)?;
@@ -279,8 +280,7 @@ impl Moderator {
         let files = &self.0.files;
         let digest = digest_of(&record.content_sha256).ok_or(JudgeError::Changed("the hash"))?;
         for (i, frame) in seen.frames.iter().enumerate() {
-            let n = u16::try_from(i + 1).unwrap_or(u16::MAX);
-            let key = MediaKey::ReviewFrame { video, digest, n };
+            let key = MediaKey::ReviewFrame { video, digest, n: number(i) };
             files.put_private(key, Content::File(frame.jpeg.clone())).await?;
         }
         let poster = MediaKey::DraftPoster { video, digest };
@@ -325,7 +325,7 @@ impl From<MediaError> for Halt {
     }
 }
 
-fn again(e: impl Into<Fault>) -> JudgeError {
+pub(crate) fn again(e: impl Into<Fault>) -> JudgeError {
     JudgeError::Settle(SettleError::Fault(e.into()))
 }
 

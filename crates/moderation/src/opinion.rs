@@ -4,30 +4,45 @@ use crate::moderator::{Attempt, JudgeError, Moderator};
 use crate::port::{BlockEntry, Examination, SampledFrame, Trail};
 use crate::record::{Decider, Decision, JudgedFrame, ModerationRecord, action};
 use crate::verdict::{self, Ruling};
+use std::path::Path;
 use stdx::Fault;
 use vocab::{Finding, Verdict};
+
+/// What there is to judge by.
+pub(crate) struct Scene<'a> {
+    pub seen: &'a Examination,
+    pub raw: &'a Path,
+    pub work: &'a Path,
+    pub attempt: &'a Attempt,
+}
 
 impl Moderator {
     /// Looks at the frames, rules, and writes the record with its decision in one step.
     pub(crate) async fn decide(
         &self,
         mut record: ModerationRecord,
-        seen: &Examination,
+        scene: &Scene<'_>,
         blocked: Option<&BlockEntry>,
-        attempt: &Attempt,
     ) -> Result<ModerationRecord, JudgeError> {
         let desk = &self.0.desk;
-        let frames = self.classify(seen, attempt.last).await?;
-        let judges = self.0.classifier.as_ref().map(|c| c.judges());
-        let judges = if frames.answered { judges } else { None };
-        let ruling = verdict::rule(&frames.judged, judges, &desk.policy);
-        record.frames = frames.judged;
+        let answer = self.classify(&scene.seen.frames, 0, scene.attempt.last).await?;
+        let judges = self.0.classifier.as_ref().filter(|_| answer.is_some()).map(|c| c.judges());
+        // One that did not answer has not looked.
+        record.classifier = self.classifier_id().filter(|_| answer.is_some());
+        let mut judged = answer.unwrap_or_else(|| unseen(&scene.seen.frames));
+        let mut ruling = verdict::rule(&judged, judges, &desk.policy);
+        if let (Some(judges), false) = (judges, ruling.closer.is_empty())
+            && let Some(closer) = self.look_closer(&record, scene, &ruling.closer).await?
+        {
+            ruling = verdict::rule_closer(&judged, &closer, judges, &desk.policy);
+            judged.extend(closer);
+            judged.sort_by_key(|f| (f.at_ms, f.n));
+        }
+        record.frames = judged;
         record.labels.clone_from(&ruling.labels);
         record.unjudged.clone_from(&ruling.unjudged);
         record.near.clone_from(&ruling.near);
         record.policy_version.clone_from(&desk.policy.version);
-        // One that did not answer has not looked.
-        record.classifier = self.classifier_id().filter(|_| frames.answered);
         record.judged_at = desk.clock.now();
         // What a person decided about these bytes stands, whatever a machine thinks later.
         if !stands(&record, blocked) {
@@ -42,31 +57,25 @@ impl Moderator {
         Ok(record)
     }
 
-    async fn classify(&self, seen: &Examination, last: bool) -> Result<Frames, JudgeError> {
-        let blank = |f: Vec<Vec<Finding>>| {
-            let mut findings = f.into_iter();
-            let judged = |(i, frame): (usize, &SampledFrame)| JudgedFrame {
-                n: u16::try_from(i + 1).unwrap_or(u16::MAX),
-                at_ms: frame.at_ms,
-                findings: findings.next().unwrap_or_default(),
-            };
-            seen.frames.iter().enumerate().map(judged).collect::<Vec<_>>()
-        };
-        let Some(classifier) = &self.0.classifier else {
-            return Ok(Frames { judged: blank(Vec::new()), answered: false });
-        };
-        match classifier.classify(&seen.frames).await {
-            Ok(findings) if findings.len() == seen.frames.len() => {
-                Ok(Frames { judged: blank(findings), answered: true })
+    /// The frames with what was seen in them, numbered from `before` + 1. `None` = nobody looked: there is
+    /// no classifier, or it did not answer and this was the last try.
+    pub(crate) async fn classify(
+        &self,
+        frames: &[SampledFrame],
+        before: usize,
+        last: bool,
+    ) -> Result<Option<Vec<JudgedFrame>>, JudgeError> {
+        let Some(classifier) = &self.0.classifier else { return Ok(None) };
+        match classifier.classify(frames).await {
+            Ok(findings) if findings.len() == frames.len() => {
+                let pairs = frames.iter().zip(findings).enumerate();
+                Ok(Some(pairs.map(|(i, (frame, found))| judged_as(before + i, frame, found)).collect()))
             }
             // Fail closed: another try first, a person in the end, never an approval.
             answer => {
                 let fault = answer.err().unwrap_or_else(|| Fault::internal("an answer for other frames"));
                 tracing::warn!(error = %fault, last, "the classifier did not answer");
-                if last {
-                    return Ok(Frames { judged: blank(Vec::new()), answered: false });
-                }
-                Err(JudgeError::Classify(fault))
+                if last { Ok(None) } else { Err(JudgeError::Classify(fault)) }
             }
         }
     }
@@ -133,7 +142,15 @@ pub(crate) fn stands(record: &ModerationRecord, blocked: Option<&BlockEntry>) ->
     })
 }
 
-struct Frames {
-    judged: Vec<JudgedFrame>,
-    answered: bool,
+fn judged_as(i: usize, frame: &SampledFrame, findings: Vec<Finding>) -> JudgedFrame {
+    JudgedFrame { n: number(i), at_ms: frame.at_ms, findings }
+}
+
+fn unseen(frames: &[SampledFrame]) -> Vec<JudgedFrame> {
+    frames.iter().enumerate().map(|(i, f)| judged_as(i, f, Vec::new())).collect()
+}
+
+/// The number of the frame at index `i`; its picture stands under it.
+pub(crate) fn number(i: usize) -> u16 {
+    u16::try_from(i + 1).unwrap_or(u16::MAX)
 }

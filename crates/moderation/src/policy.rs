@@ -31,6 +31,24 @@ impl SamplingPolicy {
     }
 }
 
+/// Tier B where the classifier is our own: looking closer around the moments that may matter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CloserPolicy {
+    /// 5 frames a second …
+    pub interval_ms: Millis,
+    /// … from so long before each moment to so long after it.
+    pub around_ms: Millis,
+    /// More than this and the frames stand further apart; 0 = nobody looks closer.
+    pub frames_max: u32,
+}
+
+impl Default for CloserPolicy {
+    fn default() -> Self {
+        Self { interval_ms: Millis(200), around_ms: Millis(1000), frames_max: 60 }
+    }
+}
+
 /// When enough frames are hot. One frame alone proves little (`evidence/local-classifier.md`:
 /// "any frame" flags 5 of 25 harmless clips), so a trigger asks for a number and a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,9 +131,10 @@ pub struct ModerationPolicy {
     pub version: String,
     pub sampling: SamplingPolicy,
     pub rules: Vec<Rule>,
-    /// Points below a threshold that count as near it: Tier B would look closer there (seed §3 A:
-    /// "if near-threshold: Tier B"), and until there is one a person does.
+    /// Points below a threshold that count as near it: Tier B looks closer there (seed §3 A: "if
+    /// near-threshold: Tier B"); where the engine cannot, a person does.
     pub near_band: u8,
+    pub closer: CloserPolicy,
     /// Whether a machine may reject alone. Off: what it would reject goes to a person.
     /// The evidence could not measure what the local model catches, only what it gets wrong.
     pub machine_may_reject: bool,
@@ -136,10 +155,11 @@ pub struct ModerationPolicy {
 impl Default for ModerationPolicy {
     fn default() -> Self {
         Self {
-            version: "2026-11-1".into(),
+            version: "2026-11-2".into(),
             sampling: SamplingPolicy::default(),
             rules: default_rules(),
             near_band: 5,
+            closer: CloserPolicy::default(),
             machine_may_reject: false,
             unjudged: Unjudged::Allow,
             undo_window_ms: Millis::from_secs(10),
@@ -178,6 +198,9 @@ impl ModerationPolicy {
                     return Err(format!("the rule for “{}” has a threshold outside 1–100", rule.label));
                 }
             }
+        }
+        if self.closer.interval_ms.0 <= 0 || self.closer.around_ms.0 < 0 {
+            return Err("the policy for looking closer has an interval that is none".into());
         }
         if self.sampling.frames_max == 0 || self.sampling.interval_ms.0 <= 0 {
             return Err("the sampling policy would look at no frame".into());
@@ -248,6 +271,12 @@ mod tests {
         // Seed §3 A: "Tier A: sample 1 fps up to 60 frames".
         let p = SamplingPolicy::default();
         assert_eq!((p.interval_ms, p.frames_max), (Millis(1000), 60));
+    }
+
+    #[test]
+    fn tier_b_looks_at_five_frames_a_second() {
+        // Issue: "near a threshold the local engine samples 5 fps around the hits".
+        assert_eq!(CloserPolicy::default().interval_ms, Millis(1000 / 5));
     }
 
     #[test]

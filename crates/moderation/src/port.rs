@@ -2,6 +2,7 @@
 
 use crate::policy::SamplingPolicy;
 use crate::record::ModerationRecord;
+use crate::sampling::CloserPlan;
 use async_trait::async_trait;
 use bytes::Bytes;
 use catalog::{SourceFacts, SpriteFacts, Transform};
@@ -42,6 +43,17 @@ pub struct ExamineJob {
     /// Seeds the phase of the sampling: see [`crate::sampling::plan`].
     pub phase_seed: u64,
     pub sampling: SamplingPolicy,
+    pub progress: Progress,
+}
+
+/// A second look at a file that pass A has read.
+#[derive(Clone)]
+pub struct CloserJob {
+    pub video: VideoId,
+    pub source: PathBuf,
+    /// An empty directory, as of [`ExamineJob`].
+    pub work_dir: PathBuf,
+    pub plan: CloserPlan,
     pub progress: Progress,
 }
 
@@ -89,6 +101,12 @@ pub struct Examination {
 pub trait Examiner: Send + Sync + 'static {
     /// Dropping the future kills the work. Running it twice gives the same answer.
     async fn examine(&self, job: ExamineJob) -> Result<Examination, MediaError>;
+
+    /// Tier B: frames at the moments of a plan, in order. `None` = this engine cannot look closer, and
+    /// what was near a threshold goes to a person.
+    async fn look_closer(&self, _job: CloserJob) -> Result<Option<Vec<SampledFrame>>, MediaError> {
+        Ok(None)
+    }
 }
 
 /// Sees labels in frames. A classifier names what it can judge; the rest stays unjudged.

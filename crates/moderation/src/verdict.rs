@@ -16,14 +16,19 @@ pub struct Ruling {
     pub labels: Vec<LabelSummary>,
     /// Level-1 labels of the table that nobody looked for.
     pub unjudged: Vec<String>,
-    /// Moments just under a threshold: where Tier B would sample at 5 fps.
+    /// Moments just under a threshold: a person looks, unless Tier B does first.
     pub near: Vec<Millis>,
+    /// Where looking closer (Tier B) could change the verdict: the moments above, and single hot frames
+    /// that alone are too few. Empty where a person is asked anyway.
+    pub closer: Vec<Millis>,
 }
 
 /// How strongly a rule spoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Voice {
     Silent,
+    /// A hot frame or two, too few to ask a person: worth a closer look, not an opinion.
+    Hint,
     Near,
     Review,
     Reject,
@@ -49,9 +54,13 @@ pub fn rule(frames: &[JudgedFrame], judges: Option<&[String]>, policy: &Moderati
         reason_code: None,
         reasons: Vec::new(),
         unjudged: unjudged(judges, policy),
-        near: near(&spoken, frames, policy),
+        near: moments(&spoken, frames, policy, Voice::Near),
+        closer: Vec::new(),
         labels: Vec::new(),
     };
+    if spoken.iter().all(|(voice, ..)| *voice < Voice::Review) {
+        ruling.closer = moments(&spoken, frames, policy, Voice::Hint);
+    }
     for (voice, rule, label) in &spoken {
         speak(&mut ruling, *voice, rule, label, policy);
     }
@@ -83,7 +92,7 @@ fn speak(ruling: &mut Ruling, voice: Voice, rule: &Rule, label: &LabelSummary, p
         label.name, label.max_confidence as u32, label.hot_frames, label.frames
     );
     match voice {
-        Voice::Silent => return,
+        Voice::Silent | Voice::Hint => return,
         Voice::Reject if policy.machine_may_reject => {
             ruling.verdict = Verdict::Reject;
             ruling.reasons.push(format!("{seen}: over the limit."));
@@ -143,12 +152,16 @@ fn weigh<'a>(
     let over = |at: u8| heats.iter().filter(|h| **h >= f32::from(at)).count() as u32;
     let fires = |t: Trigger| total > 0 && over(t.at) >= t.needed(total);
     let nearly = |t: Trigger| fires(Trigger { at: t.at.saturating_sub(policy.near_band).max(1), ..t });
+    let triggers = || [rule.reject, rule.review].into_iter().flatten();
+    let warm = |t: Trigger| over(t.at.saturating_sub(policy.near_band).max(1)) > 0;
     let voice = if rule.reject.is_some_and(fires) {
         Voice::Reject
     } else if rule.review.is_some_and(fires) {
         Voice::Review
-    } else if [rule.reject, rule.review].into_iter().flatten().any(nearly) {
+    } else if triggers().any(nearly) {
         Voice::Near
+    } else if triggers().any(warm) {
+        Voice::Hint
     } else {
         Voice::Silent
     };
@@ -176,13 +189,15 @@ fn unjudged(judges: &[String], policy: &ModerationPolicy) -> Vec<String> {
     missing
 }
 
-fn near(
+/// When frames were at or near a threshold of a rule that spoke this loudly or louder, but asked nobody.
+fn moments(
     spoken: &[(Voice, &Rule, LabelSummary)],
     frames: &[JudgedFrame],
     policy: &ModerationPolicy,
+    from_voice: Voice,
 ) -> Vec<Millis> {
     let mut times: Vec<Millis> = Vec::new();
-    for (_, rule, _) in spoken.iter().filter(|(voice, ..)| *voice == Voice::Near) {
+    for (_, rule, _) in spoken.iter().filter(|(v, ..)| (from_voice..=Voice::Near).contains(v)) {
         let lowest = [rule.reject, rule.review].into_iter().flatten().map(|t| t.at).min().unwrap_or(100);
         let from = f32::from(lowest.saturating_sub(policy.near_band).max(1));
         times.extend(frames.iter().filter(|f| heat(f, &rule.label) >= from).map(|f| f.at_ms));
@@ -190,6 +205,31 @@ fn near(
     times.sort_unstable();
     times.dedup();
     times
+}
+
+/// Rules again after a closer look. Being near a threshold is no opinion any more: either enough frames
+/// around the moments are hot, or the thresholds were not reached. Monotone like [`rule`]: what the first
+/// frames said stays said.
+pub fn rule_closer(
+    first: &[JudgedFrame],
+    closer: &[JudgedFrame],
+    judges: &[String],
+    policy: &ModerationPolicy,
+) -> Ruling {
+    let strict = ModerationPolicy { near_band: 0, ..policy.clone() };
+    let (a, b) = (rule(first, Some(judges), &strict), rule(closer, Some(judges), &strict));
+    let (mut said, other) = if b.reason_code.is_some() { (b, a) } else { (a, b) };
+    if said.verdict == Verdict::Approve && other.verdict != Verdict::Approve {
+        said.verdict = other.verdict;
+        said.reasons.extend(other.reasons);
+    }
+    for label in &mut said.labels {
+        let hotter = other.labels.iter().filter(|o| o.name == label.name).map(|o| o.max_confidence);
+        label.max_confidence = hotter.fold(label.max_confidence, f32::max);
+    }
+    said.reasons.push(format!("Looked closer: {} more frames.", closer.len()));
+    said.closer = Vec::new();
+    said
 }
 
 #[cfg(test)]
@@ -290,5 +330,41 @@ mod tests {
         assert_eq!(check("Kittens", &[10.0]).verdict, Verdict::Escalate);
         assert_eq!(check("Explicit", &[f32::NAN]).verdict, Verdict::Escalate);
         assert_eq!(check("Explicit", &[250.0]).verdict, Verdict::Escalate);
+    }
+
+    fn closer(first: &[f32], closer: &[f32]) -> Ruling {
+        let judges = ["Explicit".to_owned()];
+        let policy = ModerationPolicy::default();
+        super::rule_closer(&frames("Explicit", first), &frames("Explicit", closer), &judges, &policy)
+    }
+
+    #[test]
+    fn one_hot_frame_alone_is_worth_a_closer_look_and_no_opinion() {
+        let r = check("Explicit", &[0.0, 87.0, 0.0, 0.0, 82.0, 40.0]);
+        assert_eq!((r.verdict, r.near.len()), (Verdict::Escalate, 2), "two near ones are near");
+        let r = check("Explicit", &[0.0, 87.0, 0.0, 0.0, 60.0, 40.0]);
+        assert_eq!(r.verdict, Verdict::Approve);
+        assert_eq!((r.near.len(), r.closer), (0, vec![Millis(1000)]));
+        let sure = check("Explicit", &[90.0, 87.0, 99.0]);
+        assert!(sure.closer.is_empty(), "a person is asked anyway");
+        assert!(check("Explicit", &[70.0; 12]).closer.is_empty());
+    }
+
+    #[test]
+    fn a_closer_look_confirms_or_clears() {
+        let r = closer(&[0.0, 87.0, 0.0], &[0.0, 86.0, 88.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!((r.verdict, r.reason_code.as_deref()), (Verdict::Escalate, Some("sexual_content")));
+        assert_eq!(r.labels[0].max_confidence, 88.0);
+        let r = closer(&[0.0, 82.0, 83.0], &[82.0, 83.0, 84.0, 80.0]);
+        assert_eq!((r.verdict, r.near.len(), r.closer.len()), (Verdict::Approve, 0, 0));
+        assert_eq!(r.reasons, ["Looked closer: 4 more frames."]);
+        assert_eq!(r.labels[0].max_confidence, 84.0);
+    }
+
+    #[test]
+    fn a_closer_look_takes_nothing_back_that_is_said_without_it() {
+        assert_eq!(closer(&[90.0, 90.0, 90.0], &[0.0; 10]).verdict, Verdict::Escalate);
+        assert_eq!(closer(&[0.0, 87.0], &[f32::NAN]).verdict, Verdict::Escalate);
+        assert_eq!(closer(&[0.0, 87.0], &[]).verdict, Verdict::Escalate);
     }
 }

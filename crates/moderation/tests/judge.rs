@@ -89,6 +89,25 @@ async fn a_classifier_that_fails_is_asked_again_and_in_the_end_a_person_is() {
 }
 
 #[tokio::test]
+async fn the_job_of_a_classifier_that_is_down_waits_and_publishes_nothing() {
+    let rig = Rig::new(Some(3.0)).await;
+    *rig.classifier.as_ref().expect("stub").confidence.lock().expect("lock") = None;
+    let handler = JudgeHandler(rig.moderator());
+    let now = rig.clock.now();
+    let job = NewJob::new(handler.kind(), VIDEO, now);
+    let job = work::JobStore::enqueue(rig.jobs.as_ref(), vocab::JobId(1), job, now).await.expect("enqueued");
+    for _ in 0..3 {
+        let ended = handler.run(JobContext::new(job.clone())).await;
+        assert!(matches!(ended, Err(work::JobError::Retry { .. })), "{ended:?}");
+        assert_eq!(rig.status().await, Status::Judging);
+    }
+    assert!(rig.encodes().await.is_empty() && rig.record().await.decisions.is_empty());
+    *rig.classifier.as_ref().expect("stub").confidence.lock().expect("lock") = Some(3.0);
+    assert_eq!(handler.run(JobContext::new(job)).await, Ok(Outcome::Done));
+    assert_eq!(rig.status().await, Status::Approved);
+}
+
+#[tokio::test]
 async fn an_answer_for_other_frames_is_no_answer() {
     let mut rig = Rig::new(None).await;
     let mut classifier = Arc::into_inner(stub(3.0).expect("stub")).expect("alone");

@@ -4,9 +4,9 @@
 use async_trait::async_trait;
 use catalog::{Advance, MemoryVideoStore, SourceFacts, StatusListener, Video, VideoStore, jobs::ENCODE};
 use moderation::{
-    Attempt, BlockList, Desk, Examination, ExamineJob, Examiner, FrameClassifier, JudgeError, MediaError,
-    MemoryBlockList, MemoryModerationStore, MemorySourceFiles, ModerationPolicy, ModerationRecord,
-    ModerationStore, Moderator, ModeratorDeps, Reviews, ReviewsDeps, SampledFrame, plan,
+    Attempt, BlockList, CloserJob, Desk, Examination, ExamineJob, Examiner, FrameClassifier, JudgeError,
+    MediaError, MemoryBlockList, MemoryModerationStore, MemorySourceFiles, ModerationPolicy,
+    ModerationRecord, ModerationStore, Moderator, ModeratorDeps, Reviews, ReviewsDeps, SampledFrame, plan,
 };
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,8 +32,19 @@ pub enum Pass {
     Swaps,
 }
 
+/// What looking closer should do.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Closer {
+    /// It is not built in.
+    Cannot,
+    Works,
+    Fails,
+    Swaps,
+}
+
 pub struct StubExaminer {
     pub pass: Mutex<Pass>,
+    pub closer: Mutex<Closer>,
     pub runs: AtomicU32,
 }
 
@@ -64,6 +75,22 @@ impl Examiner for StubExaminer {
         std::fs::write(&poster, "poster").expect("written");
         Ok(Examination { source: source(), frames, sprite: None, poster, blurhash: None, loudness: None })
     }
+
+    async fn look_closer(&self, job: CloserJob) -> Result<Option<Vec<SampledFrame>>, MediaError> {
+        let frame = |at_ms: Millis| {
+            let jpeg = job.work_dir.join(format!("c{at_ms}.jpg"));
+            std::fs::write(&jpeg, format!("closer at {at_ms}")).expect("written");
+            SampledFrame { at_ms, jpeg }
+        };
+        let closer = *self.closer.lock().expect("lock");
+        match closer {
+            Closer::Cannot => return Ok(None),
+            Closer::Fails => return Err(MediaError::Failed("the child was killed".into())),
+            Closer::Swaps => std::fs::write(&job.source, "other bytes").expect("written"),
+            Closer::Works => {}
+        }
+        Ok(Some(job.plan.times().map(frame).collect()))
+    }
 }
 
 fn source() -> SourceFacts {
@@ -82,6 +109,10 @@ fn source() -> SourceFacts {
 /// Gives every frame the same findings, or fails.
 pub struct StubClassifier {
     pub confidence: Mutex<Option<f32>>,
+    /// Only these frames; the others are clean.
+    pub only: Mutex<Option<Vec<i64>>>,
+    /// How often it was asked.
+    pub asked: AtomicU32,
     pub judges: Vec<String>,
     pub short: bool,
 }
@@ -98,6 +129,7 @@ impl FrameClassifier for StubClassifier {
         &self.judges
     }
     async fn classify(&self, frames: &[SampledFrame]) -> Result<Vec<Vec<Finding>>, Fault> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         let Some(confidence) = *self.confidence.lock().expect("lock") else {
             return Err(Fault::unavailable("asleep"));
         };
@@ -108,8 +140,10 @@ impl FrameClassifier for StubClassifier {
             confidence,
             at_ms: f.at_ms.0,
         };
+        let only = self.only.lock().expect("lock").clone();
+        let hot = |f: &SampledFrame| only.as_ref().is_none_or(|times| times.contains(&f.at_ms.0));
         let n = if self.short { frames.len() - 1 } else { frames.len() };
-        Ok(frames.iter().take(n).map(|f| vec![finding(f)]).collect())
+        Ok(frames.iter().take(n).map(|f| if hot(f) { vec![finding(f)] } else { vec![] }).collect())
     }
 }
 
@@ -141,7 +175,8 @@ pub struct Rig {
 
 pub fn stub(confidence: f32) -> Option<Arc<StubClassifier>> {
     let judges = vec!["Explicit".to_owned()];
-    Some(Arc::new(StubClassifier { confidence: Mutex::new(Some(confidence)), judges, short: false }))
+    let (confidence, only, asked) = (Mutex::new(Some(confidence)), Mutex::new(None), AtomicU32::new(0));
+    Some(Arc::new(StubClassifier { confidence, only, asked, judges, short: false }))
 }
 
 impl Rig {
@@ -153,7 +188,11 @@ impl Rig {
             store: Arc::default(),
             blocks: Arc::default(),
             files: Arc::default(),
-            examiner: Arc::new(StubExaminer { pass: Mutex::new(Pass::Works), runs: AtomicU32::new(0) }),
+            examiner: Arc::new(StubExaminer {
+                pass: Mutex::new(Pass::Works),
+                closer: Mutex::new(Closer::Cannot),
+                runs: AtomicU32::new(0),
+            }),
             classifier: confidence.and_then(stub),
             clock: Arc::default(),
             heard: Arc::default(),
