@@ -1,7 +1,5 @@
 //! Refresh, reuse, sign-out, devices, roles, operator code.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod fixture;
 
 use fixture::{House, PASSWORD, house, phone};
