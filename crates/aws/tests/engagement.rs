@@ -1,5 +1,7 @@
 //! The cases of engagement on AWS engines.
 
+#[path = "engagement/kills.rs"]
+mod kills;
 mod support;
 
 use aws::engagement::{DynamoEngagementStore, TABLES};
@@ -12,5 +14,7 @@ fn main() {
     let make = |dynamo| -> Arc<dyn EngagementStore> {
         Arc::new(DynamoEngagementStore::new(dynamo, EngagementPolicy::default()))
     };
-    testkit::main(in_all_weathers("dynamodb", cases, TABLES, make));
+    let mut all = in_all_weathers("dynamodb", cases, TABLES, make);
+    all.extend(kills::trials());
+    testkit::main(all);
 }

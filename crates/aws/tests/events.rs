@@ -1,5 +1,7 @@
 //! The cases of events on AWS engines.
 
+#[path = "events/kills.rs"]
+mod kills;
 mod support;
 
 use aws::events::{DynamoEventLog, TABLES};
@@ -14,5 +16,6 @@ fn main() {
         let make = move |dynamo| -> Arc<dyn EventLog> { Arc::new(DynamoEventLog::new(dynamo, shards)) };
         all.extend(in_all_weathers(name, cases, TABLES, make));
     }
+    all.extend(kills::trials());
     testkit::main(all);
 }

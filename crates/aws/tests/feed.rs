@@ -1,5 +1,7 @@
 //! The cases of feed on AWS engines.
 
+#[path = "feed/kills.rs"]
+mod kills;
 mod support;
 
 use aws::dynamo::Dynamo;
@@ -8,7 +10,7 @@ use feed::conformance::{queue_cases, seen_cases};
 use feed::{QueueRules, Queued, Reason, Refusal, SeenStore, Take, Turn, WarmQueue};
 use std::collections::HashSet;
 use std::sync::Arc;
-use support::{Storm, dynamo, in_all_weathers};
+use support::{Storm, block_on, dynamo, in_all_weathers};
 use testkit::Trial;
 use vocab::{Millis, UserId, VideoId};
 
@@ -25,6 +27,7 @@ fn main() {
         block_on(a_warm_page_costs_two_writes_and_three_reads_at_most(dynamo(TABLES, Storm::Calm)));
         Ok(())
     }));
+    all.extend(kills::trials());
     testkit::main(all);
 }
 
@@ -59,8 +62,4 @@ async fn a_warm_page_costs_two_writes_and_three_reads_at_most(rows: Dynamo) {
             assert!(cost.write_units <= 2.0 && cost.read_units <= 3.0, "page {page}: {cost:?}");
         }
     }
-}
-
-fn block_on<F: Future>(f: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(f)
 }

@@ -107,8 +107,12 @@ impl DynamoEngagementStore {
         let video = video.parse().map_err(Fault::corrupt)?;
         let kind = ReactionKind::ALL.into_iter().find(|k| k.word() == word).ok_or_else(damaged)?;
         let place = Place::of(video, kind, from);
-        let leaf = self.dynamo.get(&REACTION_SETS, &place.key(), Read::Strong).await?;
-        let Some(hour) = Leaf::of_seen(leaf.as_ref())?.since(from) else { return Ok(()) };
+        let seen = self.dynamo.get(&REACTION_SETS, &place.key(), Read::Strong).await?;
+        let leaf = Leaf::of_seen(seen.as_ref())?;
+        let Some(hour) = leaf.since(from) else {
+            // Taken from the guest already, perhaps by somebody killed before the sums knew.
+            return self.carry(&place, &leaf).await;
+        };
         let given = Reaction { viewer: into, video, kind, on: true, at: hour.start() };
         self.set(&given).await?;
         self.set(&Reaction { viewer: from, on: false, ..given }).await
