@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod child;
+mod closer;
 pub mod doctor;
 mod engine;
 mod jail;

@@ -7,7 +7,7 @@ use crate::pass_a_args::{COVER, COVER_THUMB, SPRITE, THUMBS, Wanted, pass_a, spr
 use crate::poster::{Thumb, best, blurhash_of, thumbs};
 use crate::room::Room;
 use async_trait::async_trait;
-use moderation::port::{Examination, ExamineJob, Examiner, MediaError, SampledFrame, Sprite};
+use moderation::port::{CloserJob, Examination, ExamineJob, Examiner, MediaError, SampledFrame, Sprite};
 use std::path::PathBuf;
 use stdx::Fault;
 use vocab::Millis;
@@ -53,6 +53,10 @@ impl Examiner for Ffmpeg {
             source: source.facts,
             frames,
         })
+    }
+
+    async fn look_closer(&self, job: CloserJob) -> Result<Option<Vec<SampledFrame>>, MediaError> {
+        self.closer_frames(job).await.map(Some)
     }
 }
 

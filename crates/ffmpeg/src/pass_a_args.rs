@@ -120,6 +120,6 @@ fn graph(source: &Source, wanted: &Wanted, policy: &FfmpegPolicy) -> String {
 
 /// The pictures that stand on the screen at `first`, `first + interval` and so on: what is shown for long
 /// is seen, what is shown for one frame between two moments is not.
-fn held_at(first_ms: i64, interval_ms: i64) -> String {
+pub(crate) fn held_at(first_ms: i64, interval_ms: i64) -> String {
     format!("setpts=PTS-{}/TB,fps=fps=1000/{interval_ms}:start_time=0:round=up", seconds(first_ms))
 }

@@ -69,7 +69,9 @@ impl<'a> Node<'a> {
         };
         let inputs = value.get("input").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let inputs: Option<Vec<&str>> = inputs.iter().map(Value::as_str).collect();
-        let Some(mut inputs) = inputs else { return odd(format!("the inputs of {name} cannot be understood")) };
+        let Some(mut inputs) = inputs else {
+            return odd(format!("the inputs of {name} cannot be understood"));
+        };
         // `^node` only says what must have run before.
         inputs.retain(|i| !i.starts_with('^'));
         Ok(Self { name, op, inputs, attributes: value.get("attr").unwrap_or(&Value::Null) })
@@ -139,7 +141,8 @@ impl Walk {
             ("Const", []) => Ok(()),
             ("Placeholder", []) => {
                 let side = self.side.to_string();
-                let sizes: Vec<Value> = ["-1", &side, &side, "3"].iter().map(|s| json!({"size": s})).collect();
+                let sizes: Vec<Value> =
+                    ["-1", &side, &side, "3"].iter().map(|s| json!({"size": s})).collect();
                 if node.at("/shape/shape/dim") != Some(&Value::Array(sizes)) {
                     return odd("it takes other pictures than expected");
                 }
@@ -150,7 +153,9 @@ impl Walk {
             ("Mul", [from, number]) if self.is_flow(from) => self.scalar(name, "Mul", from, number),
             ("Sub", [from, number]) if self.is_flow(from) => self.scalar(name, "Sub", from, number),
             ("_FusedConv2D", [from, kernel, bias]) => self.conv(node, from, (kernel, bias), false),
-            ("FusedDepthwiseConv2dNative", [from, kernel, bias]) => self.conv(node, from, (kernel, bias), true),
+            ("FusedDepthwiseConv2dNative", [from, kernel, bias]) => {
+                self.conv(node, from, (kernel, bias), true)
+            }
             ("AddV2", [a, b]) => {
                 let (a, b) = (self.builder.flow(a)?, self.builder.flow(b)?);
                 self.builder.add(name, &a, &b)
@@ -217,7 +222,8 @@ impl Walk {
     }
 
     fn dense(&mut self, node: &Node<'_>, from: &str, weight: &str, bias: &str) -> Result<(), ConvertError> {
-        let turned = ["/transpose_a/b", "/transpose_b/b"].iter().any(|p| node.at(p) != Some(&Value::Bool(false)));
+        let turned =
+            ["/transpose_a/b", "/transpose_b/b"].iter().any(|p| node.at(p) != Some(&Value::Bool(false)));
         if turned || node.fused() != ["BiasAdd"] {
             return odd(format!("{} multiplies in an unknown way", node.name));
         }

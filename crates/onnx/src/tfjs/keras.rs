@@ -109,8 +109,7 @@ impl Walk<'_> {
         if layer.class == "InputLayer" {
             return self.input(layer);
         }
-        let from =
-            layer.inputs.iter().map(|i| self.builder.flow(i)).collect::<Result<Vec<_>, _>>()?;
+        let from = layer.inputs.iter().map(|i| self.builder.flow(i)).collect::<Result<Vec<_>, _>>()?;
         let name = layer.name;
         match (layer.class, from.as_slice()) {
             ("Conv2D", [from]) => self.conv(layer, from, false),
@@ -123,7 +122,11 @@ impl Walk<'_> {
                 layer.only("negative_slope", &[0.into()])?;
                 layer.only("threshold", &[0.into()])?;
                 let bounded = layer.setting("max_value").is_some();
-                if bounded { self.builder.clip6(name, from) } else { self.builder.unary(name, "Relu", from) }
+                if bounded {
+                    self.builder.clip6(name, from)
+                } else {
+                    self.builder.unary(name, "Relu", from)
+                }
                 Ok(())
             }
             ("Activation", [from]) => self.activation(layer, name, from),

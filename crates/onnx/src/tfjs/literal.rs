@@ -147,7 +147,9 @@ impl<'a> Reader<'a> {
         if whole {
             return Ok(Value::from(number as i64));
         }
-        serde_json::Number::from_f64(number).map(Value::Number).ok_or_else(|| format!("“{word}” is too large"))
+        serde_json::Number::from_f64(number)
+            .map(Value::Number)
+            .ok_or_else(|| format!("“{word}” is too large"))
     }
 }
 
@@ -158,7 +160,9 @@ mod tests {
     use serde_json::json;
 
     fn bundle(literal: &str) -> String {
-        format!("!function(t){{module.exports=t()}}(function(){{return {{1:[function(t,e,n){{e.exports={literal}}},{{}}]}}}});")
+        format!(
+            "!function(t){{module.exports=t()}}(function(){{return {{1:[function(t,e,n){{e.exports={literal}}},{{}}]}}}});"
+        )
     }
 
     #[test]
@@ -173,9 +177,28 @@ mod tests {
     #[test]
     fn a_program_is_no_literal() {
         for literal in [
-            "{a:alert(1)}", "{a:1+1}", "{get a(){return 1}}", "{a:`x`}", "{a:'x'}", "{a:/x/}", "{a:undefined}",
-            "{a:0x10}", "{a:NaN}", "{a:function(){}}", "[1]", "{a:1,}", "{,}", "{a:1 }", "{a:1", "\"abc", "{1:2}",
-            "{a:1,a:2}", "{a:1}(1)", "{a:1}+x", "{a:!2}", "{a:--1}",
+            "{a:alert(1)}",
+            "{a:1+1}",
+            "{get a(){return 1}}",
+            "{a:`x`}",
+            "{a:'x'}",
+            "{a:/x/}",
+            "{a:undefined}",
+            "{a:0x10}",
+            "{a:NaN}",
+            "{a:function(){}}",
+            "[1]",
+            "{a:1,}",
+            "{,}",
+            "{a:1 }",
+            "{a:1",
+            "\"abc",
+            "{1:2}",
+            "{a:1,a:2}",
+            "{a:1}(1)",
+            "{a:1}+x",
+            "{a:!2}",
+            "{a:--1}",
         ] {
             assert!(exported(&bundle(literal)).is_err(), "{literal}");
         }

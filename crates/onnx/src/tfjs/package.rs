@@ -99,9 +99,10 @@ fn literal(path: &PathBuf, sha256: &str) -> Result<Value, ConvertError> {
 /// The literals of a model, in the order of its files, put together.
 pub(super) fn parts(literals: &[Value], model: PackagedModel) -> Result<(Value, Weights), ConvertError> {
     let Some((bundle, shards)) = literals.split_first() else { return odd("there are no files") };
-    let (Some(topology), Some([group])) =
-        (bundle.get("modelTopology"), bundle.get("weightsManifest").and_then(Value::as_array).map(Vec::as_slice))
-    else {
+    let (Some(topology), Some([group])) = (
+        bundle.get("modelTopology"),
+        bundle.get("weightsManifest").and_then(Value::as_array).map(Vec::as_slice),
+    ) else {
         return odd("the bundle holds no topology or not one group of weights");
     };
     let named: Vec<&str> = model.files().iter().skip(1).map(|(name, _)| *name).collect();

@@ -38,7 +38,8 @@ impl Weights {
     pub(super) fn cut(described: &[Described], mut bytes: &[u8]) -> Result<Self, ConvertError> {
         let mut tensors = BTreeMap::new();
         for d in described {
-            let Some(q) = d.quantization.as_ref().filter(|q| d.dtype == "float32" && q.dtype == "uint8") else {
+            let Some(q) = d.quantization.as_ref().filter(|q| d.dtype == "float32" && q.dtype == "uint8")
+            else {
                 return odd(format!("the weight {} is not of bytes on a scale", d.name));
             };
             let size = d.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
@@ -61,7 +62,9 @@ impl Weights {
     }
 
     pub(super) fn get(&mut self, name: &str) -> Result<&Tensor, ConvertError> {
-        let Some(tensor) = self.tensors.get(name) else { return odd(format!("the weight {name} is missing")) };
+        let Some(tensor) = self.tensors.get(name) else {
+            return odd(format!("the weight {name} is missing"));
+        };
         if !self.used.contains(name) {
             self.used.insert(name.to_owned());
         }
