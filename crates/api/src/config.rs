@@ -8,6 +8,8 @@ pub struct ApiConfig {
     pub public_url: String,
     /// Where clients send upload parts, e.g. `http://localhost:8081`.
     pub s3_url: Option<String>,
+    /// What the addresses of parts are signed for; `None` = the store knows by itself, as S3 does.
+    pub signs_for: Option<String>,
     /// Other origins whose pages may call the API and open sockets. Own pages always may.
     pub allowed_origins: Vec<String>,
     /// Whether `X-Forwarded-For` is written by a proxy of ours.
@@ -24,6 +26,7 @@ impl Default for ApiConfig {
         Self {
             public_url: "http://localhost:8080".into(),
             s3_url: Some("http://localhost:8081".into()),
+            signs_for: Some("http://localhost:8081".into()),
             allowed_origins: Vec::new(),
             trust_forwarded_for: false,
             demo_enabled: false,

@@ -59,7 +59,7 @@ pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<
         tasks.spawn(fold(Arc::clone(&house), stop.clone()));
     }
     tasks.spawn(deliver(Arc::clone(&house), stop, idle));
-    greet(ctx, &config, &data, link.as_deref());
+    greet(ctx, &config, &data, link.as_deref())?;
     until_stopped(&config, tasks, tell_stop).await
 }
 
@@ -139,7 +139,7 @@ async fn door(config: &Config, ctx: &Ctx) -> anyhow::Result<()> {
         door.serve(listener, stopped(stop)).await;
         Ok(())
     });
-    greet(ctx, &config, &data, None);
+    greet(ctx, &config, &data, None)?;
     until_stopped(&config, tasks, tell_stop).await
 }
 
@@ -230,7 +230,11 @@ fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Res
     Ok(ApiState::new(Deps {
         config: ApiConfig {
             public_url: config.public_url(),
-            s3_url: Some(config.objects_url()),
+            s3_url: Some(config.objects_url()?),
+            signs_for: match config.bytes()? {
+                StoredBytes::Embedded => Some(config.objects_url()?),
+                StoredBytes::S3 { .. } => None,
+            },
             allowed_origins: config.server.allowed_origins.clone(),
             trust_forwarded_for: config.server.trust_forwarded_for,
             demo_enabled: config.demo.enabled,
@@ -322,15 +326,15 @@ async fn terminated() -> &'static str {
     }
 }
 
-fn greet(ctx: &Ctx, config: &Config, data: &DataDir, link: Option<&str>) {
+fn greet(ctx: &Ctx, config: &Config, data: &DataDir, link: Option<&str>) -> anyhow::Result<()> {
     let url = config.public_url();
     if ctx.json {
         let value = serde_json::json!({
-            "url": url, "objects_url": config.objects_url(), "operator_link": link,
+            "url": url, "objects_url": config.objects_url()?, "operator_link": link,
             "data_dir": data.path(),
         });
         println!("{value}");
-        return;
+        return Ok(());
     }
     println!();
     println!("  Signal Video is running.");
@@ -351,6 +355,7 @@ fn greet(ctx: &Ctx, config: &Config, data: &DataDir, link: Option<&str>) {
     }
     println!("  Stop          Ctrl+C");
     println!();
+    Ok(())
 }
 
 pub fn openapi_json() -> anyhow::Result<String> {

@@ -201,7 +201,7 @@ async fn sign(
     id: UploadId,
     wants: &[PartWant],
 ) -> Result<Vec<upload::SignedPart>, UploadError> {
-    state.uploads.sign(caller.user, id, wants, state.config.s3_url.as_deref()).await
+    state.uploads.sign(caller.user, id, wants, state.config.signs_for.as_deref()).await
 }
 
 /// Completes an upload: every part there, the length and the checksum right. May be repeated.

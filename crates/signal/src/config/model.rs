@@ -237,9 +237,21 @@ impl Config {
     pub fn public_url(&self) -> String {
         address(&self.server.public_url, &self.server.host, self.server.port)
     }
-    /// What clients reach the embedded object store by.
-    pub fn objects_url(&self) -> String {
-        address(&self.objects.public_url, &self.server.host, self.objects.port)
+    /// What clients reach stored objects by.
+    pub fn objects_url(&self) -> anyhow::Result<String> {
+        let o = &self.objects;
+        let StoredBytes::S3 { bucket } = self.bytes()? else {
+            return Ok(address(&o.public_url, &self.server.host, o.port));
+        };
+        let given = if o.public_url.is_empty() { &o.endpoint } else { &o.public_url };
+        let store = match given.trim_end_matches('/') {
+            "" => format!("https://s3.{}.amazonaws.com", o.region),
+            given => given.to_owned(),
+        };
+        Ok(match store.split_once("://") {
+            Some((scheme, host)) if !o.path_style => format!("{scheme}://{bucket}.{host}"),
+            _ => store,
+        })
     }
     pub fn records(&self) -> anyhow::Result<Records> {
         Records::of(&self.stores.url)

@@ -91,6 +91,6 @@ fn open_files(
     let store = Objects::open(&data.join("objects"), &door.bucket, deps, door.policy.clone())
         .context("cannot open the object store")?;
     let presigner = Presigner::new(door.credentials.clone(), &door.region);
-    let files = FileObjects::new(store.clone(), presigner, &config.objects_url());
+    let files = FileObjects::new(store.clone(), presigner, &config.objects_url()?);
     Ok((files, Door::new(store, &door)))
 }
