@@ -191,7 +191,8 @@ impl Ears {
         let (revision, at) = told.get(&event.video_id).copied().unwrap_or((0, Millis(i64::MIN)));
         let is_news = match event.revision {
             Some(new) => new > revision,
-            None => event.at > at,
+            // The same millisecond may hold both; a repeated progress does no harm.
+            None => event.at >= at,
         };
         if is_news {
             if told.len() >= TOLD_MAX {
