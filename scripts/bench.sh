@@ -24,7 +24,8 @@ walk() {
 stores() {
   stage "doubles" scripts/deps.sh doubles
   stage "build with AWS engines" cargo build --release --quiet --locked -p signal -p bench --features signal/aws,bench/aws
-  "$CARGO_TARGET_DIR/release/bench" stores --signal "$CARGO_TARGET_DIR/release/signal" || STATUS=1
+  "$CARGO_TARGET_DIR/release/bench" stores --signal "$CARGO_TARGET_DIR/release/signal" \
+    --dynoxide "$CACHE_DIR/tools/bin/dynoxide" || STATUS=1
   [ "${COLD_CHECK:-1}" = 1 ] || return 0
   say "cold checks (COLD_CHECK=0 leaves them out)"
   local plain with

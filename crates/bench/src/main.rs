@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod report;
+mod seed;
 mod server;
 mod stores;
 mod walk;
@@ -19,6 +20,9 @@ struct Args {
     /// Real phone clips; figures that need them are skipped where they are absent.
     #[arg(long, default_value = "../shared/media")]
     media: PathBuf,
+    /// The DynamoDB double; what DynamoDB charges is skipped without it.
+    #[arg(long)]
+    dynoxide: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -26,7 +30,7 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let mut report = report::Report::default();
     match args.group.as_str() {
-        "stores" => stores::run(&args.signal, &args.media, &mut report).await?,
+        "stores" => stores::run(&args, &mut report).await?,
         _ => walk::run(&args.signal, &args.media, &mut report).await?,
     }
     report.finish()

@@ -8,17 +8,17 @@ mod embedded;
 #[cfg(feature = "aws")]
 mod toll;
 
+use crate::Args;
 use crate::report::Report;
-use std::path::Path;
 
-pub async fn run(signal: &Path, media: &Path, report: &mut Report) -> anyhow::Result<()> {
+pub async fn run(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     embedded::run(report).await?;
     #[cfg(feature = "aws")]
-    dynamo::run(signal, media, report).await?;
-    #[cfg(not(feature = "aws"))]
-    {
-        let _ = (signal, media);
-        report.skip("dynamodb_*", "this benchmark was built without --features aws");
+    if let Some(dynoxide) = &args.dynoxide {
+        return dynamo::run(args, dynoxide, report).await;
     }
+    let why =
+        if args.dynoxide.is_some() { "built without --features aws" } else { "no --dynoxide was given" };
+    report.skip("dynamodb_*", why);
     Ok(())
 }

@@ -46,7 +46,7 @@ pub async fn run(server: &Server, media: &Path, report: &mut Report) -> anyhow::
 }
 
 /// The portrait clip looped to [`CLIP_S`], with a tone as its sound.
-fn phone_clip(source: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
+pub fn phone_clip(source: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
     let clip = dir.join("phone.mp4");
     let status = Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-y", "-stream_loop", "1", "-i"])
@@ -60,7 +60,7 @@ fn phone_clip(source: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Uploads and approves; `(seconds, cpu-seconds)` from complete to published, the person's time taken out.
-async fn publish(server: &Server, operator: &Client, clip: &Path) -> anyhow::Result<(f64, f64)> {
+pub async fn publish(server: &Server, operator: &Client, clip: &Path) -> anyhow::Result<(f64, f64)> {
     let size = std::fs::metadata(clip)?.len();
     let sha256 = hash(clip)?;
     let body = json!({ "filename": "phone.mp4", "size_bytes": size, "sha256": sha256, "title": "bench" });

@@ -1,7 +1,7 @@
 //! The first walk: start, upload, publish, swipe.
 
 mod feed;
-mod media;
+pub mod media;
 mod upload;
 
 use crate::report::{Better, Figure, Report};
