@@ -1,14 +1,26 @@
 //! The cases of catalog on AWS engines.
 
-#[path = "catalog/own.rs"]
-mod own;
+#[path = "catalog/costs.rs"]
+mod costs;
+#[path = "catalog/shelves.rs"]
+mod shelves;
 mod support;
 
 use aws::catalog::{DynamoLibraryStore, DynamoVideoStore, TABLES};
+use aws::dynamo::Dynamo;
 use catalog::conformance::{cases, library_cases};
 use catalog::{LibraryStore, VideoStore};
 use std::sync::Arc;
-use support::in_all_weathers;
+use support::{Storm, block_on, dynamo, in_all_weathers};
+use testkit::Trial;
+
+/// A promise of the room beyond the ports, on a calm wire.
+fn own<F: Future<Output = ()> + 'static>(name: &str, run: fn(Dynamo) -> F) -> Trial {
+    Trial::test(format!("dynamodb_own::{name}"), move || {
+        block_on(run(dynamo(TABLES, Storm::Calm)));
+        Ok(())
+    })
+}
 
 fn main() {
     let mut all = in_all_weathers("dynamodb", cases, TABLES, |dynamo| -> Arc<dyn VideoStore> {
@@ -20,6 +32,7 @@ fn main() {
     all.extend(in_all_weathers("dynamodb_library_by_day", library_cases, TABLES, |dynamo| {
         Arc::new(DynamoLibraryStore::new(dynamo).by_day()) as Arc<dyn LibraryStore>
     }));
-    all.extend(own::trials());
+    all.extend(costs::trials());
+    all.extend(shelves::trials());
     testkit::main(all)
 }

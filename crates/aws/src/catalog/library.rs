@@ -13,12 +13,12 @@
 //! shows until the video is put again.
 
 use super::digits;
-use crate::dynamo::{Attr, Dynamo, Item, Key, Put, Query, Range, Read, Table, Write};
+use crate::dynamo::{Attr, Dynamo, Item, Key, Put, Query, Race, Range, Read, Table, Write};
 use async_trait::async_trait;
 use catalog::{LibraryStore, Shelf};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeSet, HashMap};
-use stdx::{Backoff, Fault, FaultKind};
+use stdx::Fault;
 use vocab::{Millis, UserId, VideoId};
 
 const LAYOUT: i64 = 1;
@@ -38,8 +38,6 @@ const RANGES_MAX: usize = 3;
 /// Videos that a merge moves at once, and those it reads at once.
 const MOVED_AT_ONCE: usize = 8;
 const MERGE_BATCH: usize = 200;
-/// Between two rounds of a race for the same member.
-const RACE: Backoff = Backoff { base: Millis(5), cap: Millis(200) };
 /// More than any shelf holds: `count` goes on to its end.
 const ALL: usize = 1_000_000;
 
@@ -160,11 +158,12 @@ impl LibraryStore for DynamoLibraryStore {
         let key = member_key(viewer, shelf, video);
         // Strong: the answer says whether it stood there.
         let mut seen = self.dynamo.get(&USER_LIBRARY, &key, Read::Strong).await?;
-        for round in 0..self.dynamo.policy().races_max {
+        let (mut race, mut wrote) = (Race::new(&self.dynamo), false);
+        loop {
             let there = seen.as_ref().map(at_of).transpose()?;
             let kept = there.map_or(at, |t| shelf.kept(t, at));
             if there == Some(kept) {
-                if round > 0 && kept != at {
+                if wrote && kept != at {
                     // Somebody was faster with a better time: the entry written below is void.
                     self.delete_entry(viewer, shelf, (at, video)).await?;
                 }
@@ -172,6 +171,7 @@ impl LibraryStore for DynamoLibraryStore {
             }
             let entry = row(&self.entry(viewer, shelf, (at, video)), at).s("video_id", video.to_string());
             self.dynamo.put(&USER_LIBRARY, entry).await?;
+            wrote = true;
             let member = row(&key, at);
             let put = match &seen {
                 None => self.dynamo.put_new(&USER_LIBRARY, member).await?,
@@ -186,10 +186,8 @@ impl LibraryStore for DynamoLibraryStore {
                 }
                 Put::Refused(stands) => seen = stands,
             }
-            tokio::time::sleep(RACE.delay(round, self.dynamo.entropy()).to_duration()).await;
+            race.lost(&USER_LIBRARY).await?;
         }
-        let said = "too many others put the same video on the same shelf";
-        Err(Fault::new(FaultKind::Throttled, said))
     }
 
     async fn remove(&self, viewer: UserId, shelf: Shelf, video: VideoId) -> Result<bool> {
@@ -279,6 +277,7 @@ impl LibraryStore for DynamoLibraryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stdx::FaultKind;
 
     #[test]
     fn the_first_layout_is_still_read_and_a_later_one_refused() {

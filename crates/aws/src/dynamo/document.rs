@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn short_and_long_documents_come_back() {
-        for n in [0, 1, 40, 4_000] {
+        for n in [0u32, 1, 40, 4_000] {
             let value: Vec<(String, Option<u32>)> =
                 (0..n).map(|n| (format!("ü{n}"), n.is_multiple_of(3).then_some(n))).collect();
             let item = Item::default().document("d", &value).unwrap();

@@ -1,8 +1,9 @@
 //! What the room promises beyond the ports: what things cost, and records of any size.
 
-use crate::support::{Storm, dynamo};
+use crate::support::dying::{Life, mortal};
+use crate::support::{Storm, block_on, dynamo};
 use aws::dynamo::Dynamo;
-use aws::moderation::{DynamoModerationStore, TABLES};
+use aws::moderation::{DynamoModerationStore, MODERATION, TABLES};
 use moderation::conformance::sample;
 use moderation::record::action;
 use moderation::{ModerationRecord, ModerationStore, ModerationStoreError, Trail, TrailFilter};
@@ -10,13 +11,9 @@ use testkit::Trial;
 use vocab::{Millis, VideoId};
 
 pub fn trials() -> Vec<Trial> {
-    fn own<F: Future<Output = ()>>(storm: Storm, name: &str, run: fn(Dynamo) -> F) -> Trial
-    where
-        F: 'static,
-    {
+    fn own<F: Future<Output = ()> + 'static>(storm: Storm, name: &str, run: fn(Dynamo) -> F) -> Trial {
         Trial::test(format!("dynamodb_own+{}::{name}", storm.word()), move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(run(dynamo(TABLES, storm)));
+            block_on(run(dynamo(TABLES, storm)));
             Ok(())
         })
     }
@@ -26,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         .collect();
     all.extend([
         own(Storm::Calm, "readers_of_a_large_record_see_one_save", readers_of_a_large_record_see_one_save),
+        own(Storm::Calm, "a_save_killed_anywhere_is_done_or_not", a_save_killed_anywhere),
         own(Storm::Calm, "a_judgement_costs_six_writes", a_judgement_costs_six_writes),
         own(Storm::Calm, "an_action_of_a_video_is_found_among_many", an_action_of_a_video_is_found),
         own(Storm::Calm, "an_unknown_action_is_refused", an_unknown_action_is_refused),
@@ -48,15 +46,37 @@ async fn a_large_record_comes_back_whole(dynamo: Dynamo) {
     let store = DynamoModerationStore::new(dynamo);
     let first = store.save(large(1, "one")).await.expect("saved");
     assert_eq!(store.get(VideoId(1)).await.expect("read"), Some(first.clone()));
-    assert_eq!(store.waiting(None, 5).await.expect("read"), [first.clone()]);
+    assert_eq!(store.waiting(None, 5).await.expect("read"), std::slice::from_ref(&first));
     let stale = store.save(large(1, "late")).await;
     assert!(matches!(stale, Err(ModerationStoreError::Stale { actual: Some(1), .. })), "{stale:?}");
     let second = ModerationRecord { revision: 1, ..large(1, "two") };
     let second = store.save(second).await.expect("saved");
-    assert_eq!(store.by_content(&first.content_sha256, 5).await.expect("read"), [second.clone()]);
+    assert_eq!(
+        store.by_content(&first.content_sha256, 5).await.expect("read"),
+        std::slice::from_ref(&second)
+    );
     let small = ModerationRecord { revision: 2, ..sample(1) };
     let small = store.save(small).await.expect("saved");
     assert_eq!(store.get(VideoId(1)).await.expect("read"), Some(small));
+}
+
+async fn a_save_killed_anywhere(dynamo: Dynamo) {
+    let store = DynamoModerationStore::new(dynamo.clone());
+    for writes in 0..8 {
+        let video = 1 + writes;
+        let first = store.save(large(video, "one")).await.expect("saved");
+        let second = ModerationRecord { revision: 1, ..large(video, "two") };
+        let dying = DynamoModerationStore::new(mortal(&dynamo, &MODERATION, &Life::of(writes)).await);
+        let done = dying.save(second.clone()).await;
+        let read = store.get(VideoId(video)).await.expect("read").expect("stands");
+        let saved = ModerationRecord { revision: 2, ..second.clone() };
+        assert!(read == saved || (done.is_err() && read == first), "{writes} writes");
+        match store.save(second).await {
+            Ok(again) => assert_eq!(again, saved),
+            Err(e) => assert!(matches!(e, ModerationStoreError::Stale { actual: Some(2), .. }), "{e}"),
+        }
+        assert_eq!(store.get(VideoId(video)).await.expect("read"), Some(saved));
+    }
 }
 
 async fn readers_of_a_large_record_see_one_save(dynamo: Dynamo) {

@@ -1,8 +1,8 @@
-//! What the rooms promise beyond the ports: what things cost, and that no step may be missing.
+//! What videos and shelves cost.
 
-use crate::support::{Storm, dynamo};
-use aws::catalog::{DynamoLibraryStore, DynamoVideoStore, TABLES, USER_LIBRARY};
-use aws::dynamo::{Dynamo, Item, Spent};
+use crate::own;
+use aws::catalog::{DynamoLibraryStore, DynamoVideoStore};
+use aws::dynamo::{Dynamo, Spent};
 use catalog::{
     Advance, Facts, LibraryStore, Metadata, Package, RenditionFacts, Shelf, SourceFacts, SpriteFacts,
     VerdictFacts, Video, VideoStore,
@@ -16,21 +16,13 @@ const T0: i64 = 1_780_000_000_000;
 const OWNER: UserId = UserId(1 << 60);
 
 pub fn trials() -> Vec<Trial> {
-    fn own<F: Future<Output = ()>>(name: &str, run: impl Fn(Dynamo) -> F + Send + 'static) -> Trial {
-        Trial::test(format!("dynamodb_own::{name}"), move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(run(dynamo(TABLES, Storm::Calm)));
-            Ok(())
-        })
-    }
     vec![
         own("from_reservation_to_publication_in_17_write_units", from_reservation_to_publication),
         own("a_page_of_own_videos_is_one_query", a_page_of_own_videos_is_one_query),
+        own("own_videos_in_the_pipeline_are_read_in_one_batch", own_videos_in_the_pipeline),
         own("twenty_records_cost_ten_units", twenty_records_cost_ten_units),
         own("hearts_of_a_page_cost_half_a_unit_a_shelf", hearts_of_a_page),
         own("a_like_costs_two_writes", a_like_costs_two_writes),
-        own("an_entry_without_its_member_is_not_listed", an_entry_without_its_member),
-        own("a_long_shelf_answers_the_same", a_long_shelf_answers_the_same),
         own("a_video_in_flight_is_found_by_each_of_its_statuses", in_flight_is_found),
     ]
 }
@@ -177,6 +169,20 @@ async fn a_page_of_own_videos_is_one_query(dynamo: Dynamo) {
     assert_eq!(page.videos[0], videos.get(page.videos[0].id).await.expect("found"), "whole records");
 }
 
+async fn own_videos_in_the_pipeline(dynamo: Dynamo) {
+    let videos = DynamoVideoStore::new(dynamo.clone());
+    publish(&dynamo, &reserved(1)).await;
+    for (n, status) in [(2, Status::Encoding), (3, Status::Reserved), (4, Status::InReview)] {
+        videos.insert(Video { status, ..reserved(n) }).await.expect("written");
+    }
+    let before = dynamo.meter().spent();
+    let page = videos.list_by_owner(OWNER, None, 20).await.expect("listed");
+    assert_eq!((dynamo.meter().spent() - before).requests, 2);
+    let ids: Vec<VideoId> = page.videos.iter().map(|v| v.id).collect();
+    assert_eq!(ids, [4, 3, 2, 1].map(|n| reserved(n).id));
+    assert_eq!(page.videos, videos.get_many(&ids).await.expect("read"));
+}
+
 async fn twenty_records_cost_ten_units(dynamo: Dynamo) {
     for n in 1..=20 {
         publish(&dynamo, &reserved(n)).await;
@@ -221,55 +227,6 @@ async fn a_like_costs_two_writes(dynamo: Dynamo) {
         library.put(OWNER, Shelf::History, video, at(ms)).await.expect("put");
         assert_eq!(step(), (writes, 1.0), "seen at {ms}");
     }
-}
-
-async fn an_entry_without_its_member(dynamo: Dynamo) {
-    let library = DynamoLibraryStore::new(dynamo.clone());
-    for n in 1..=3 {
-        library.put(OWNER, Shelf::Likes, VideoId(n), Millis(T0)).await.expect("put");
-    }
-    // As a put that was killed after its first step leaves it, newest and oldest of the list.
-    for (n, ms) in [(8, 5), (9, 6), (2, -5)] {
-        let at = T0 + ms;
-        let entry = Item::new(1).s("user_id", OWNER.to_string()).n("created_at", at);
-        let entry = entry.s("sk", format!("likes#{at:015}#{}", VideoId(n)));
-        dynamo.put(&USER_LIBRARY, entry).await.expect("written");
-    }
-    for limit in [1, 2, 3, 10] {
-        let (mut seen, mut before) = (Vec::new(), None);
-        loop {
-            let page = library.list(OWNER, Shelf::Likes, before, limit).await.expect("listed");
-            seen.extend(page.iter().map(|(_, id)| id.0));
-            before = page.last().copied();
-            if page.len() < limit {
-                break;
-            }
-        }
-        assert_eq!(seen, [3, 2, 1], "pages of {limit}");
-    }
-    assert_eq!(library.count(OWNER, Shelf::Likes).await.expect("counted"), 3);
-    assert_eq!(library.contains(OWNER, Shelf::Likes, &[VideoId(8)]).await.expect("asked"), []);
-    assert!(library.put(OWNER, Shelf::Likes, VideoId(8), Millis(T0 + 5)).await.expect("put again"));
-    assert_eq!(library.list(OWNER, Shelf::Likes, None, 9).await.expect("listed").len(), 4);
-}
-
-async fn a_long_shelf_answers_the_same(dynamo: Dynamo) {
-    let library = DynamoLibraryStore::new(dynamo.clone());
-    let guest = UserId(5);
-    for n in 0..250 {
-        library
-            .put(guest, Shelf::Saves, VideoId(2 * n), Millis(T0 + (n as i64 * 37) % 250))
-            .await
-            .expect("put");
-    }
-    library.merge(guest, OWNER).await.expect("merged");
-    assert_eq!(library.count(guest, Shelf::Saves).await.expect("counted"), 0);
-    assert_eq!(library.count(OWNER, Shelf::Saves).await.expect("counted"), 250);
-    let asked: Vec<VideoId> = (0..500).step_by(7).map(VideoId).collect();
-    let expected: Vec<VideoId> = asked.iter().copied().filter(|id| id.0 % 2 == 0).collect();
-    assert_eq!(library.contains(OWNER, Shelf::Saves, &asked).await.expect("asked"), expected);
-    let listed = library.list(OWNER, Shelf::Saves, None, 300).await.expect("listed");
-    assert!(listed.len() == 250 && listed.is_sorted_by(|a, b| a > b));
 }
 
 async fn in_flight_is_found(dynamo: Dynamo) {
