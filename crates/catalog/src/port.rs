@@ -77,6 +77,11 @@ pub struct Edit {
 }
 
 /// The record of every video. Writes are conditional on one item; nothing spans two.
+///
+/// [`VideoStore::get`] answers what was last written. Lists and [`VideoStore::get_many`] may be a moment behind;
+/// [`VideoStore::list_public`] and [`VideoStore::list_by_status`] are checked against the record, so that neither
+/// shows a video that left. Where very many stand in one status of the pipeline, the question may look at those
+/// alone that are in the pipeline longest.
 #[async_trait]
 pub trait VideoStore: Send + Sync + 'static {
     /// Writes a new record as it is. `Exists` when the id is taken.
