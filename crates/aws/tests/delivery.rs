@@ -1,4 +1,5 @@
 //! Delivery by SQS and EventBridge against a double of both.
+#![allow(clippy::unwrap_used, reason = "a test may panic; no harness tells clippy that this is one")]
 
 #[path = "delivery/arrivals.rs"]
 mod arrivals;

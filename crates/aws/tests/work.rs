@@ -1,4 +1,5 @@
 //! The cases of durable work on DynamoDB, in all weathers, and what only this engine can get wrong.
+#![allow(clippy::unwrap_used, reason = "a test may panic; no harness tells clippy that this is one")]
 
 mod support;
 

@@ -57,9 +57,10 @@ fn start(mut command: Command, port: u16) -> String {
         std::thread::sleep(Duration::from_millis(20));
     }
     // Nobody reads its log: a full pipe must not stop it.
-    if let Some(mut err) = child.stderr.take() {
-        std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::sink()));
-    }
+    std::thread::spawn(move || {
+        let _ = child.stderr.take().map(|mut err| std::io::copy(&mut err, &mut std::io::sink()));
+        child.wait()
+    });
     format!("http://127.0.0.1:{port}")
 }
 
@@ -108,6 +109,15 @@ pub fn sqs() -> String {
         })
     })
     .clone()
+}
+
+/// The same double for Cognito; `None` when it is missing and not required: the other cases go on.
+pub fn oidc() -> Option<String> {
+    let there = tool("").join("../../venv/bin/moto_server").is_file();
+    if !there && required("oidc") {
+        absent("oidc", "`scripts/test.sh` installs moto into its Python environment");
+    }
+    there.then(sqs)
 }
 
 /// Runs on a thread that never ends: the double lives as long as its parent thread.
