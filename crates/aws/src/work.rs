@@ -1,4 +1,17 @@
 //! Jobs in DynamoDB, delivered by SQS; domain events by EventBridge; arrivals from S3.
+//!
+//! | Piece | Is |
+//! |---|---|
+//! | [`DynamoJobStore`] | the jobs: claims, leases, fences, by conditions on one row (`row.rs` says what a row costs) |
+//! | [`SqsDelivered`], [`Courier`] | a message for every job that becomes ready; the courier rouses the runner |
+//! | [`BusListener`], [`Bus`] | status changes of this process onto the bus |
+//! | [`Ears`] | status changes of other processes, from a queue of this process's own |
+//! | [`Arrivals`] | what S3 wrote becomes an `upload.arrived` job, whoever led the upload |
+//! | [`QUEUES`], [`EVENT_TYPES`], [`TABLES`] | what the contract prints and tests create |
+//!
+//! Messages are nudges. The table is the truth, and a runner that looks every [`SAFETY_POLL`] finds whatever
+//! a lost message would have told. Couriers, bus and ears are futures that never fail: the root runs them,
+//! the courier longer than its runner, so that what a drain gives back is told.
 
 mod arrivals;
 mod bus;

@@ -6,7 +6,7 @@
 
 use super::delivered::Courier;
 use super::mail::{BATCH_MAX, HOLD_MAX, Letter, Outgoing, POLL_MAX};
-use super::post::{Errand, Held, JobLetter};
+use super::post::{Errand, Held, JobLetter, LETTER};
 use ::work::{Job, JobState, JobStore, JobStoreError};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
@@ -16,7 +16,7 @@ use vocab::{JobId, Millis};
 
 /// How often held messages are looked over; a look costs nothing but memory.
 const LOOK_OVER: Duration = Duration::from_millis(250);
-/// A message about a kind that this process does not handle is out of sight for so long.
+/// A message that this process has no use for is out of sight for so long.
 const PASS_ON: Millis = Millis::from_secs(2);
 /// Errands fetched at once.
 const ERRANDS_AT_ONCE: usize = 100;
@@ -27,7 +27,9 @@ enum Advice {
     Delete,
     /// Not before then.
     Later(Millis),
-    /// The job is live.
+    /// The job waits for a worker.
+    Run,
+    /// A worker has it.
     Hold,
 }
 
@@ -43,7 +45,8 @@ fn advice(job: Result<Job, JobStoreError>, now: Millis) -> Result<Advice, JobSto
             // Beyond what a queue can keep, the runner's own look finds it.
             if wait > HOLD_MAX { Advice::Delete } else { Advice::Later(wait) }
         }
-        JobState::Ready | JobState::Running => Advice::Hold,
+        JobState::Ready => Advice::Run,
+        JobState::Running => Advice::Hold,
         JobState::Done | JobState::Dead | JobState::Cancelled => Advice::Delete,
     })
 }
@@ -156,13 +159,13 @@ impl<S: JobStore> Courier<S> {
             return tracing::warn!(received = letter.received, "a message about a job cannot be read");
         };
         if !self.deps.kinds.contains(&about.kind) {
-            return self.pass_on(letter).await;
+            return self.pass_on(&about, letter.receipt);
         }
         let now = self.deps.clock.now();
         match advice(self.store.get(about.job).await, now) {
             Ok(Advice::Delete) => self.post.run(Errand::Delete(letter.receipt)),
             Ok(Advice::Later(wait)) => self.put_off(vec![letter.receipt], wait).await,
-            Ok(Advice::Hold) => {
+            Ok(Advice::Run | Advice::Hold) => {
                 self.take_in(about.job, letter.receipt);
                 self.deps.wake.rouse();
             }
@@ -171,7 +174,7 @@ impl<S: JobStore> Courier<S> {
     }
 
     fn take_in(&self, id: JobId, receipt: String) {
-        let beat_at = Instant::now() + self.beat_every();
+        let beat_at = Instant::now() + self.beat_every().min(self.policy.patience.to_duration());
         let mut held = self.post.held();
         match held.get_mut(&id) {
             Some(held) => held.receipts.push(receipt),
@@ -179,12 +182,15 @@ impl<S: JobStore> Courier<S> {
         }
     }
 
-    /// For another worker: as a fresh message, so that a kind nobody handles here ends in nobody's dead letters.
-    async fn pass_on(&self, letter: Letter) {
-        let fresh = [Outgoing { body: letter.body, delay: PASS_ON }];
-        match self.deps.mailbox.send(&fresh).await {
-            Ok(()) => self.post.run(Errand::Delete(letter.receipt)),
-            Err(error) => tracing::warn!(%error, "a message for another worker stays where it is"),
+    /// For another worker: as a fresh message, so that what only nobody had time for counts no receptions
+    /// and ends in nobody's dead letters.
+    fn pass_on(&self, about: &JobLetter, receipt: String) {
+        match serde_json::to_string(about) {
+            Ok(body) => {
+                self.post.run(Errand::Send(Outgoing { body, delay: PASS_ON }));
+                self.post.run(Errand::Delete(receipt));
+            }
+            Err(error) => tracing::error!(%error, "a message about a job cannot be written"),
         }
     }
 
@@ -223,28 +229,41 @@ impl<S: JobStore> Courier<S> {
         }
     }
 
-    /// A third of the visibility is over: hold on to what is live, drop what is not.
+    /// A third of the visibility is over, or the patience with a new one: hold on to what runs, let go of
+    /// what ended and of what only waits here.
     async fn beat(&self, due: Vec<(JobId, bool)>) {
         let mut hold_on = Vec::new();
         for (id, is_mine) in due {
-            let advice = match is_mine {
-                true => Ok(Advice::Hold),
-                false => advice(self.store.get(id).await, self.deps.clock.now()),
-            };
-            match advice {
+            if is_mine {
+                hold_on.extend(self.receipts_of(id));
+                continue;
+            }
+            let job = self.store.get(id).await;
+            let kind = job.as_ref().map(|job| job.kind.clone()).unwrap_or_default();
+            match advice(job, self.deps.clock.now()) {
                 Ok(Advice::Delete) => self.post.let_go(id),
                 Ok(Advice::Later(wait)) => {
-                    let receipts = self.post.held().remove(&id).map(|h| h.receipts).unwrap_or_default();
+                    let receipts = self.receipts_of(id);
+                    self.post.held().remove(&id);
                     self.put_off(receipts, wait).await;
                 }
-                // A table that is out of reach is no reason to let others try.
-                Ok(Advice::Hold) | Err(_) => {
-                    hold_on.extend(self.post.held().get(&id).into_iter().flat_map(|h| h.receipts.clone()));
+                Ok(Advice::Run) => {
+                    let receipts = self.receipts_of(id);
+                    self.post.held().remove(&id);
+                    for receipt in receipts {
+                        self.pass_on(&JobLetter { v: LETTER, job: id, kind: kind.clone() }, receipt);
+                    }
                 }
+                // A table that is out of reach is no reason to let others try.
+                Ok(Advice::Hold) | Err(_) => hold_on.extend(self.receipts_of(id)),
             }
         }
         if let Err(error) = self.deps.mailbox.hold(&hold_on, self.policy.visibility).await {
             tracing::warn!(%error, "held messages may come back early");
         }
+    }
+
+    fn receipts_of(&self, id: JobId) -> Vec<String> {
+        self.post.held().get(&id).map(|held| held.receipts.clone()).unwrap_or_default()
     }
 }

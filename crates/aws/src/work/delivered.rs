@@ -17,8 +17,11 @@ use vocab::{JobId, Millis};
 pub struct DeliveryPolicy {
     /// How long a message is kept out of others' sight at a time; beaten every third of it.
     pub visibility: Millis,
-    /// Messages held at once: the places of the runner and a few more.
+    /// Messages held at once: as many as the runner has places, or idle workers wait for what a busy one
+    /// hoards.
     pub hold_max: usize,
+    /// A message whose job is not taken within this goes back for others.
+    pub patience: Millis,
     /// Errands that may wait for the courier.
     pub errands_max: usize,
     /// Messages wait so long for others to be sent with them.
@@ -33,7 +36,8 @@ impl Default for DeliveryPolicy {
     fn default() -> Self {
         Self {
             visibility: Millis::from_secs(60),
-            hold_max: 32,
+            hold_max: 8,
+            patience: Millis::from_secs(3),
             errands_max: 10_000,
             linger: Millis(10),
             farewell: Millis::from_secs(3),

@@ -105,7 +105,8 @@ impl Ears {
             .send()
             .await
             .map_err(|e| fault::of("making a rule of the bus", e))?;
-        let policy = may_send(&["events.amazonaws.com"], rule.rule_arn.as_deref());
+        let source = ("ArnEquals", "aws:SourceArn", rule.rule_arn.as_deref().unwrap_or_default());
+        let policy = may_send(&["events.amazonaws.com"], source);
         let set = sqs.set_queue_attributes().queue_url(url).attributes(A::Policy, policy).send().await;
         set.map_err(|e| fault::of("letting the bus into a queue", e))?;
         let arn = arn_of(sqs, url).await?;

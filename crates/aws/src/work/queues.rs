@@ -65,8 +65,9 @@ pub async fn create_queues(sqs: &Client, prefix: &str, queues: &[&Queue]) -> Res
     for queue in queues {
         let retention = HashMap::from([(A::MessageRetentionPeriod, queue.dead_retention_s.to_string())]);
         let dead = ensure(sqs, &format!("{prefix}{}", queue.dead_letters), retention).await?;
+        let dead_arn = arn_of(sqs, &dead).await?;
         let redrive = serde_json::json!({
-            "deadLetterTargetArn": arn_of(sqs, &dead).await?,
+            "deadLetterTargetArn": dead_arn,
             "maxReceiveCount": queue.receives_max,
         });
         let mut attributes = HashMap::from([
@@ -77,22 +78,31 @@ pub async fn create_queues(sqs: &Client, prefix: &str, queues: &[&Queue]) -> Res
         ]);
         if queue.fed_by == Feeder::ObjectStore {
             let services = ["s3.amazonaws.com", "sns.amazonaws.com", "events.amazonaws.com"];
-            attributes.insert(A::Policy, may_send(&services, None));
+            // The services serve everybody: only what they do for this account may come in.
+            let account = dead_arn.split(':').nth(4).unwrap_or_default();
+            attributes.insert(A::Policy, may_send(&services, ("StringEquals", "aws:SourceAccount", account)));
         }
         ensure(sqs, &format!("{prefix}{}", queue.name), attributes).await?;
     }
     Ok(())
 }
 
-/// A queue policy: these services may send, on behalf of `source` only where it is given.
-pub(super) fn may_send(services: &[&str], source: Option<&str>) -> String {
-    let mut statement = serde_json::json!({
+/// A queue policy: these services may send where the condition (operator, key, value) holds.
+pub(super) fn may_send(services: &[&str], (operator, key, value): (&str, &str, &str)) -> String {
+    let statement = serde_json::json!({
         "Effect": "Allow", "Principal": {"Service": services}, "Action": "sqs:SendMessage", "Resource": "*",
+        "Condition": {operator: {key: value}},
     });
-    if let Some(source) = source {
-        statement["Condition"] = serde_json::json!({"ArnEquals": {"aws:SourceArn": source}});
-    }
     serde_json::json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
+}
+
+/// Creates the bus of domain events unless it exists.
+pub async fn create_bus(bus: &aws_sdk_eventbridge::Client, name: &str) -> Result<(), Fault> {
+    match bus.create_event_bus().name(name).send().await {
+        Ok(_) => Ok(()),
+        Err(e) if e.as_service_error().is_some_and(|s| s.is_resource_already_exists_exception()) => Ok(()),
+        Err(e) => Err(fault::of(&format!("creating the bus {name}"), e)),
+    }
 }
 
 /// The address of the queue, which is created unless it exists.

@@ -4,6 +4,7 @@ use super::kitchen::until;
 use super::{World, depth, trial};
 use async_trait::async_trait;
 use aws::work::ears::sweep;
+use aws::work::queues::create_bus;
 use aws::work::{Bus, BusDeps, BusListener, BusPolicy, Ears, EarsDeps, VideoEvent};
 use catalog::{MemoryVideoStore, StatusListener, Video};
 use std::sync::atomic::Ordering;
@@ -68,7 +69,9 @@ fn bus_name(world: &World) -> String {
 }
 
 async fn make_bus(world: &World) {
-    world.aws.eventbridge().create_event_bus().name(bus_name(world)).send().await.expect("made");
+    for _ in ["the first", "one that exists"] {
+        create_bus(&world.aws.eventbridge(), &bus_name(world)).await.expect("it stands");
+    }
 }
 
 fn publisher(world: &World, client: aws_sdk_eventbridge::Client, origin: &str) -> (BusListener, Bus) {

@@ -34,6 +34,7 @@ pub fn trials() -> Vec<Trial> {
         trial("a_job_for_later_comes_later", a_job_for_later_comes_later),
         trial("a_retry_is_a_fresh_message", a_retry_is_a_fresh_message),
         trial("a_message_for_another_worker_is_passed_on", a_message_for_another_worker_is_passed_on),
+        trial("a_busy_worker_hoards_no_messages", a_busy_worker_hoards_no_messages),
     ]);
     all
 }
@@ -265,4 +266,24 @@ async fn a_message_for_another_worker_is_passed_on(world: World) {
     until("the baker gets it", async || baker.baked() == 1).await;
     baker.stop().await;
     washing.abort();
+}
+
+async fn a_busy_worker_hoards_no_messages(world: World) {
+    let (mailbox, dead) = world.queue(&quick(2)).await;
+    let store = Memory::default();
+    // It would hold the message for ever: nobody answers its bell.
+    let patient = Shift { visibility: Millis(9_000), ..Shift::default() };
+    let (_, courier) = delivered(Arc::clone(&store), &mailbox, &Wake::default(), &patient);
+    let busy = tokio::spawn(courier.run(std::future::pending()));
+    api(&store, &mailbox).submit_now(BAKE, "bread").await.unwrap();
+    until("the busy one has it", async || depth(&mailbox).await == (0, 1)).await;
+    let mut seen = Vec::new();
+    until("another one gets it", async || {
+        seen = peek(&mailbox, 1).await;
+        !seen.is_empty()
+    })
+    .await;
+    assert_eq!(seen[0].received, 1, "as a fresh one");
+    assert_eq!(depth(&dead).await, (0, 0));
+    busy.abort();
 }
