@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         named("a_fold_killed_anywhere_and_repeated_counts_the_same", a_killed_fold),
         named("consumers_of_one_shard_at_once_count_once", consumers_at_once),
+        named("a_consumer_that_wakes_late_changes_nothing", late_consumer),
         named("a_reaction_killed_anywhere_and_repeated_counts_once", a_killed_reaction),
         named("a_merge_killed_anywhere_and_repeated_counts_nobody_twice", a_killed_merge),
     ]
@@ -148,6 +149,40 @@ fn consumers_at_once() {
             }
             futures::future::join_all(consumers).await;
             same(&store(whole), &expected, &format!("round {round}")).await;
+        });
+    }
+}
+
+/// A showing that moves to an earlier hour with every event; the sleeper knows only of the first move.
+fn late_consumer() {
+    let moving = |n: i64| {
+        let mut placed = events().swap_remove(0);
+        placed.offset = n as u64;
+        placed.event.kind = EventKind::ViewEnd;
+        placed.event.at = Millis(T0.0 + (5 - n) * 3_600_000);
+        placed.event.measures.dwell_ms = Some(9_000);
+        placed
+    };
+    let stretch = |next: i64| {
+        let events: Vec<_> = (0..next).map(moving).collect();
+        ShardBatch { shard: 0, first: 0, next: next as u64, events }
+    };
+    let expected = MemoryEngagementStore::default();
+    block_on(expected.fold(stretch(4))).expect("folds");
+    for at in 1..=6 {
+        let whole = dynamo(TABLES, Storm::Calm);
+        block_on(async {
+            let (life, pause) = Life::pausing(at);
+            let sleeper = store(mortal(&whole, &ENGAGEMENT_AGG, &life).await);
+            let short = stretch(2);
+            let sleeper = tokio::spawn(async move { sleeper.fold(short).await });
+            pause.reached.notified().await;
+            let other = store(whole.clone());
+            other.fold(stretch(4)).await.expect("folds");
+            pause.over.notify_one();
+            sleeper.await.expect("no panic").expect("folds");
+            assert_eq!(other.folded(0).await.expect("answers"), 4);
+            same(&other, &expected, &format!("asleep at write {at}")).await;
         });
     }
 }

@@ -142,7 +142,9 @@ fn marks(ids: std::ops::Range<u64>) -> Vec<(VideoId, Millis)> {
 async fn expect_seen(store: &DynamoSeenStore, viewer: UserId, ids: std::ops::Range<u64>, what: &str) {
     let all: Vec<_> = (0..10_000).map(VideoId).collect();
     let found = store.among(viewer, &all, Millis(0)).await.expect("answers");
-    assert_eq!(found, ids.map(VideoId).collect::<HashSet<_>>(), "{what}");
+    let expected: HashSet<_> = ids.map(VideoId).collect();
+    let (lost, extra) = (expected.difference(&found).count(), found.difference(&expected).count());
+    assert_eq!((lost, extra), (0, 0), "{what}: lost and made up");
 }
 
 /// The mark that seals for the 32nd time and so writes the log anew.
