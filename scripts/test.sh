@@ -14,6 +14,7 @@ web_checks() { ( cd clients/web && npm run --silent typecheck && npm test --sile
 format()     { cargo fmt --all --check; }
 lints()      { cargo clippy --quiet --workspace --all-targets --locked -- -D warnings; }
 compile()    { cargo test --workspace --locked --no-run --quiet; }
+classifier() { cargo build --quiet -p signal --locked && scripts/classifier.sh "$CARGO_TARGET_DIR/debug/signal"; }
 rust_tests() { cargo test --workspace --locked --no-fail-fast --quiet; }
 browser()    { cargo build --quiet -p signal --locked && node tests/e2e/walk.mjs; }
 
@@ -28,6 +29,7 @@ stage "web client: types, unit tests, build, size" web_checks
 stage "format" format
 stage "lints" lints
 stage "compile tests" compile
+stage "classifier" classifier
 stage "rust tests" rust_tests
 stage "browser: the whole product" browser
 stages

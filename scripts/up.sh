@@ -6,5 +6,6 @@ stage "tools" scripts/deps.sh run
 export QUIET_STAGES=1
 source_build() { scripts/build.sh; }
 stage "build" source_build
+stage "classifier" scripts/classifier.sh "$CARGO_TARGET_DIR/release/signal"
 say "ready to start"; stages
 exec "$CARGO_TARGET_DIR/release/signal" up "$@"

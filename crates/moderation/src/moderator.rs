@@ -10,6 +10,7 @@ use crate::port::{
 };
 use crate::record::{ClassifierId, Draft, ModerationRecord, digest_of};
 use crate::settle::{Desk, SettleError};
+use crate::verdict;
 use crate::work_dir::WorkDir;
 use catalog::{Advance, Facts, Video, VideoStoreError};
 use sha2::{Digest, Sha256};
@@ -205,9 +206,16 @@ impl Moderator {
         Ok(store.save(fresh).await?)
     }
 
-    pub(crate) fn classifier_id(&self) -> Option<ClassifierId> {
+    /// The model that looks first; `None` = people look at everything.
+    pub fn classifier_id(&self) -> Option<ClassifierId> {
         let c = self.0.classifier.as_ref()?;
         Some(ClassifierId { name: c.name().to_owned(), version: c.version().to_owned() })
+    }
+
+    /// Level-1 labels of the policy that no model of this process looks for.
+    pub fn unjudged(&self) -> Vec<String> {
+        let judges = self.0.classifier.as_ref().map(|c| c.judges());
+        verdict::unjudged(judges.unwrap_or_default(), &self.0.desk.policy)
     }
 
     /// Whether a decision stands that need not be made again: a person's always, a machine's for as

@@ -178,7 +178,8 @@ fn weigh<'a>(
     (voice, rule, summary)
 }
 
-fn unjudged(judges: &[String], policy: &ModerationPolicy) -> Vec<String> {
+/// Level-1 labels of the table that are not among `judges`.
+pub(crate) fn unjudged(judges: &[String], policy: &ModerationPolicy) -> Vec<String> {
     let mut missing: Vec<String> = Vec::new();
     for rule in &policy.rules {
         let root = root_of(&rule.label);

@@ -74,6 +74,14 @@ pub enum Command {
         #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=200))]
         viewers: u32,
     },
+    /// Install the model of the npm package nsfwjs for moderation.
+    Classifier {
+        /// The installed package (`node_modules/nsfwjs`).
+        package: PathBuf,
+        /// Where the model goes; default is the tool cache, where servers look for it.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
     /// Check ffmpeg, disk, ports and clock, and say what to do.
     Doctor,
     /// Print the OpenAPI 3.1 document.

@@ -2,7 +2,7 @@
 
 use crate::cli::{Cli, Command, Keys, Role, ServeArgs};
 use crate::client::{Client, ClientError};
-use crate::commands::{Ctx, dlq, doctor, feed, keys, review, upload, videos};
+use crate::commands::{Ctx, classifier, dlq, doctor, feed, keys, review, upload, videos};
 use crate::config::{self, Config};
 use crate::data_dir::default_path;
 use crate::demo::{Demo, Progress};
@@ -76,6 +76,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Review(command) => review::run(&ctx, command).await,
         Command::Dlq(command) => dlq::run(&ctx, command).await,
         Command::Demo { videos, viewers } => demo(&ctx, *videos, *viewers).await,
+        Command::Classifier { package, dir } => classifier::install(&ctx, package, dir.clone()),
         Command::Doctor => doctor::run(&ctx, &config),
         Command::Openapi => {
             println!("{}", serve::openapi_json()?);

@@ -5,7 +5,7 @@ use crate::commands::Ctx;
 use crate::config::{Config, Records, StoredBytes};
 use crate::data_dir::DataDir;
 use crate::wiring::aws::Remote;
-use crate::wiring::{House, checks, demo_port, embedded, identity, machine, stores, web, worker};
+use crate::wiring::{House, checks, classifier, demo_port, embedded, identity, machine, stores, web, worker};
 use anyhow::{Context, bail};
 use api::{ApiConfig, ApiState, Check, Deps, Health};
 use s3door::Credentials;
@@ -59,7 +59,7 @@ pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<
         tasks.spawn(fold(Arc::clone(&house), stop.clone()));
     }
     tasks.spawn(deliver(Arc::clone(&house), stop, idle));
-    greet(ctx, &config, &data, link.as_deref())?;
+    greet(ctx, &config, &data, link.as_deref(), &classifier::said(&house.moderator, &config))?;
     until_stopped(&config, tasks, tell_stop).await
 }
 
@@ -139,7 +139,7 @@ async fn door(config: &Config, ctx: &Ctx) -> anyhow::Result<()> {
         door.serve(listener, stopped(stop)).await;
         Ok(())
     });
-    greet(ctx, &config, &data, None)?;
+    greet(ctx, &config, &data, None, &[])?;
     until_stopped(&config, tasks, tell_stop).await
 }
 
@@ -238,7 +238,7 @@ fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Res
             allowed_origins: config.server.allowed_origins.clone(),
             trust_forwarded_for: config.server.trust_forwarded_for,
             demo_enabled: config.demo.enabled,
-            moderation_mode: if config.moderation.classifier == "none:" { "people" } else { "classifier" }
+            moderation_mode: if house.moderator.classifier_id().is_some() { "classifier" } else { "people" }
                 .into(),
             version: env!("CARGO_PKG_VERSION").into(),
             policy,
@@ -326,7 +326,13 @@ async fn terminated() -> &'static str {
     }
 }
 
-fn greet(ctx: &Ctx, config: &Config, data: &DataDir, link: Option<&str>) -> anyhow::Result<()> {
+fn greet(
+    ctx: &Ctx,
+    config: &Config,
+    data: &DataDir,
+    link: Option<&str>,
+    moderation: &[String],
+) -> anyhow::Result<()> {
     let url = config.public_url();
     if ctx.json {
         let value = serde_json::json!({
@@ -346,12 +352,8 @@ fn greet(ctx: &Ctx, config: &Config, data: &DataDir, link: Option<&str>) -> anyh
     }
     println!("  API           {url}/docs");
     println!("  Data          {}", data.path().display());
-    if config.moderation.classifier == "none:" {
-        println!("  Moderation    no model is configured: a person approves every video at {url}/moderation");
-    } else if config.moderation.unjudged == "allow" {
-        println!(
-            "  Moderation    the model judges what it knows; what nobody judges is allowed (moderation.unjudged)"
-        );
+    for (i, line) in moderation.iter().enumerate() {
+        println!("  {:<13} {line}", if i == 0 { "Moderation" } else { "" });
     }
     println!("  Stop          Ctrl+C");
     println!();

@@ -1,5 +1,6 @@
 //! The commands that talk to a running server.
 
+pub mod classifier;
 #[cfg(feature = "aws")]
 pub mod create;
 pub mod dlq;

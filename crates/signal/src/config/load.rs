@@ -85,7 +85,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
     config.entrance()?;
     for (name, url, schemes) in [
         ("encoder.url", &config.encoder.url, &["ffmpeg"][..]),
-        ("moderation.classifier", &config.moderation.classifier, &["none", "onnx"][..]),
+        ("moderation.classifier", &config.moderation.classifier, &["none", "nsfwjs", "onnx"][..]),
     ] {
         let scheme = url.split(':').next().unwrap_or_default();
         if !schemes.contains(&scheme) {

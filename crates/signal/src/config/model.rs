@@ -147,8 +147,9 @@ impl Default for Encoder {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Moderation {
-    /// `none:` sends every video to a person; `onnx:/path/model.onnx` judges with your model and the
-    /// label map beside it (`model.labels.toml`).
+    /// `nsfwjs:` judges with the model that `make up` installs, and is `none:` where that is missing;
+    /// `none:` sends every video to a person; `onnx:/path/model.onnx` judges with your model and the label
+    /// map beside it (`model.labels.toml`).
     pub classifier: String,
     /// What happens to labels no classifier judges: `allow` or `review`.
     pub unjudged: String,
@@ -156,7 +157,7 @@ pub struct Moderation {
 
 impl Default for Moderation {
     fn default() -> Self {
-        Self { classifier: "none:".into(), unjudged: "allow".into() }
+        Self { classifier: "nsfwjs:".into(), unjudged: "allow".into() }
     }
 }
 

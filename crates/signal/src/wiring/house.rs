@@ -232,7 +232,7 @@ impl Pipeline {
             jobs: base.submit.clone(),
             store: Arc::clone(&stores.records.moderation),
             clock: Arc::clone(&base.clock),
-            policy: Arc::new(media::moderation_policy(config)?),
+            policy: Arc::new(media::moderation_policy(config, media.classifier.is_some())?),
         };
         let (judge_dir, encode_dir) = (data.scratch().join("judge"), data.scratch().join("encode"));
         std::fs::create_dir_all(&judge_dir)?;

@@ -1,9 +1,9 @@
-//! The encoder by `encoder.url`, the classifier by `moderation.classifier`.
+//! The encoder by `encoder.url`, and the table that verdicts are reached by.
 
 use crate::config::Config;
 use anyhow::{Context, bail};
-use moderation::{Examiner, FrameClassifier, ModerationPolicy, Unjudged};
-use std::path::{Path, PathBuf};
+use crate::wiring::classifier;
+use moderation::{Examiner, FrameClassifier, ModerationPolicy, SamplingPolicy, Unjudged};
 use std::sync::Arc;
 use transcode::Encoder;
 
@@ -29,13 +29,18 @@ pub async fn build(config: &Config) -> anyhow::Result<Media> {
     Ok(Media {
         examiner: Arc::clone(&engine) as Arc<dyn Examiner>,
         encoder: engine,
-        classifier: classifier(&config.moderation.classifier)?,
+        classifier: classifier::choose(&config.moderation.classifier)?.classifier(),
     })
 }
 
-/// The table that verdicts are reached by, as configured.
-pub fn moderation_policy(config: &Config) -> anyhow::Result<ModerationPolicy> {
+/// The table that verdicts are reached by, as configured. A model on this machine costs nothing a frame,
+/// so short clips are looked at more densely than where frames are bought or looked at by people.
+pub fn moderation_policy(config: &Config, is_classified: bool) -> anyhow::Result<ModerationPolicy> {
     let mut policy = ModerationPolicy::default();
+    if is_classified {
+        policy.sampling = SamplingPolicy::dense();
+        policy.version.push_str("-dense");
+    }
     if config.moderation.unjudged == "review" {
         policy.unjudged = Unjudged::Review;
     }
@@ -47,26 +52,6 @@ fn checked(policy: ModerationPolicy) -> anyhow::Result<ModerationPolicy> {
     match policy.check() {
         Ok(()) => Ok(policy),
         Err(why) => bail!("cannot start: {why}"),
-    }
-}
-
-/// `none:` or `onnx:/path/model.onnx`; the label map stands beside the model.
-fn classifier(url: &str) -> anyhow::Result<Option<Arc<dyn FrameClassifier>>> {
-    let Some((scheme, path)) = url.split_once(':') else {
-        bail!("moderation.classifier = \"{url}\" is not a URL")
-    };
-    match scheme {
-        "none" => Ok(None),
-        "onnx" => {
-            let model = Path::new(path);
-            let labels: PathBuf = model.with_extension("labels.toml");
-            let config = onnx::RtenConfig { model: model.to_owned(), labels: labels.clone() };
-            let classifier = onnx::RtenClassifier::load(&config).with_context(|| {
-                format!("cannot use the model {path} with the label map {}", labels.display())
-            })?;
-            Ok(Some(Arc::new(classifier)))
-        }
-        other => bail!("moderation.classifier: unknown scheme {other}; allowed: none, onnx"),
     }
 }
 
@@ -87,8 +72,17 @@ mod tests {
     #[test]
     fn the_configured_policy_is_sound_and_knows_what_nobody_judges() {
         let mut config = Config::default();
-        assert_eq!(moderation_policy(&config).expect("sound").unjudged, Unjudged::Allow);
+        assert_eq!(moderation_policy(&config, false).expect("sound").unjudged, Unjudged::Allow);
         config.moderation.unjudged = "review".into();
-        assert_eq!(moderation_policy(&config).expect("sound").unjudged, Unjudged::Review);
+        assert_eq!(moderation_policy(&config, false).expect("sound").unjudged, Unjudged::Review);
+    }
+
+    #[test]
+    fn with_a_model_short_clips_are_looked_at_four_times_a_second() {
+        let policy = moderation_policy(&Config::default(), true).expect("sound");
+        let plan = moderation::plan(vocab::Millis(4_000), 0, &policy.sampling);
+        assert_eq!((plan.interval, plan.count), (vocab::Millis(250), 16));
+        // Another way of looking is another policy: what was judged by the other is judged again.
+        assert_ne!(policy.version, moderation_policy(&Config::default(), false).expect("sound").version);
     }
 }

@@ -6,6 +6,7 @@ pub mod aws;
 #[path = "without_aws.rs"]
 pub mod aws;
 pub mod checks;
+pub mod classifier;
 pub mod demo_port;
 pub mod embedded;
 pub mod house;

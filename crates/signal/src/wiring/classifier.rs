@@ -1,0 +1,132 @@
+//! The classifier by `moderation.classifier`.
+
+use crate::config::Config;
+use anyhow::{Context, bail};
+use moderation::{FrameClassifier, Moderator};
+use onnx::tfjs;
+use onnx::{RtenClassifier, RtenConfig};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The model of the package that is used: ADR 0011.
+pub const MODEL: tfjs::PackagedModel = tfjs::PackagedModel::MobileNetV2Mid;
+
+/// What a setting came to.
+pub enum Chosen {
+    /// A person looks at everything.
+    People,
+    /// As above, though a model was wished for: it is not installed.
+    Missing(PathBuf),
+    Model(Arc<dyn FrameClassifier>),
+}
+
+/// Where `scripts/classifier.sh` leaves the converted model: in the tool cache, not in the data.
+pub fn model_dir() -> PathBuf {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the platform says where caches live through the environment"
+    )]
+    let var = |name| std::env::var(name).ok().filter(|v| !v.is_empty()).map(PathBuf::from);
+    let cache = var("CACHE_DIR")
+        .or_else(|| var("XDG_CACHE_HOME").map(|x| x.join("signal-video")))
+        .or_else(|| var("HOME").map(|h| h.join(".cache/signal-video")));
+    cache.unwrap_or_else(|| "signal-video-cache".into()).join("models/nsfwjs")
+}
+
+/// `none:`, `nsfwjs:` (from the tool cache, when it is there), `nsfwjs:/directory` or
+/// `onnx:/path/model.onnx` with the label map beside it.
+pub fn choose(url: &str) -> anyhow::Result<Chosen> {
+    let Some((scheme, path)) = url.split_once(':') else {
+        bail!("moderation.classifier = \"{url}\" is not a URL")
+    };
+    match (scheme, path) {
+        ("none", _) => Ok(Chosen::People),
+        ("nsfwjs", "") => {
+            packaged(&model_dir()).map(|found| found.unwrap_or_else(|| Chosen::Missing(model_dir())))
+        }
+        ("nsfwjs", dir) => packaged(Path::new(dir))?.with_context(|| {
+            format!("cannot start: {dir} does not hold the model that `signal classifier` makes")
+        }),
+        ("onnx", path) => {
+            let model = PathBuf::from(path);
+            let labels = model.with_extension("labels.toml");
+            load(&RtenConfig { model, labels })
+        }
+        (other, _) => bail!("moderation.classifier: unknown scheme {other}; allowed: none, nsfwjs, onnx"),
+    }
+}
+
+fn packaged(dir: &Path) -> anyhow::Result<Option<Chosen>> {
+    tfjs::installed(dir, MODEL).as_ref().map(load).transpose()
+}
+
+fn load(config: &RtenConfig) -> anyhow::Result<Chosen> {
+    let classifier = RtenClassifier::load(config).with_context(|| {
+        format!(
+            "cannot use the model {} with the label map {}",
+            config.model.display(),
+            config.labels.display()
+        )
+    })?;
+    Ok(Chosen::Model(Arc::new(classifier)))
+}
+
+impl Chosen {
+    pub fn classifier(self) -> Option<Arc<dyn FrameClassifier>> {
+        match self {
+            Self::Model(classifier) => Some(classifier),
+            Self::Missing(dir) => {
+                tracing::warn!(
+                    dir = %dir.display(),
+                    "the model is not installed, so a person approves every video; `make up` installs it"
+                );
+                None
+            }
+            Self::People => None,
+        }
+    }
+}
+
+/// What is said aloud at the start: who judges, and what nobody does.
+pub fn said(moderator: &Moderator, config: &Config) -> Vec<String> {
+    let console = format!("{}/moderation", config.public_url());
+    let Some(model) = moderator.classifier_id() else {
+        let why = if config.moderation.classifier == "none:" { "configured" } else { "installed" };
+        return vec![format!("no model is {why}: a person approves every video at {console}")];
+    };
+    let unjudged = moderator.unjudged().join(", ");
+    let mut lines =
+        vec![format!("{} looks first and rejects nothing; what is hot waits at {console}", model.name)];
+    lines.push(match config.moderation.unjudged.as_str() {
+        "allow" => format!("NOBODY looks for: {unjudged} (moderation.unjudged = allow)"),
+        _ => format!("a person looks at every video for: {unjudged}"),
+    });
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_was_named_must_be_there_and_the_default_may_be_missing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let url = format!("nsfwjs:{}", dir.path().display());
+        let said = choose(&url).err().expect("refused").to_string();
+        assert!(said.contains("does not hold the model"), "{said}");
+        assert!(packaged(dir.path()).expect("no error").is_none());
+        assert!(matches!(choose("none:"), Ok(Chosen::People)));
+        assert!(choose("tensorflow:x").is_err() && choose("none").is_err());
+    }
+
+    #[test]
+    fn an_operators_own_model_is_loaded_with_the_map_beside_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let toy = onnx::toy::write(dir.path()).expect("written");
+        let chosen = choose(&format!("onnx:{}", toy.model.display())).expect("loads");
+        let Chosen::Model(classifier) = chosen else { panic!("no model") };
+        assert_eq!(classifier.name(), "toy-colours");
+        std::fs::remove_file(toy.labels).expect("removed");
+        assert!(choose(&format!("onnx:{}", toy.model.display())).is_err());
+    }
+}
