@@ -100,7 +100,7 @@ pub enum Weather {
     Duplicate,
     /// The body of an answer ends in the middle.
     BrokenBody,
-    /// A deletion says of some keys that it failed.
+    /// A deletion is answered as a whole, and of every key it says that it failed, as it did.
     PartialDelete,
     /// A completion's answer is lost, and asked again S3 knows no such upload, as its manual says.
     Forgetful,
@@ -254,9 +254,8 @@ impl SkyConnector {
             Weather::PartialDelete => {
                 let asked =
                     request.body().bytes().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
-                self.inner.call(request).await?;
                 let keys = asked.split("<Key>").skip(1).filter_map(|k| k.split("</Key>").next());
-                let failed = keys.step_by(2).map(|k| {
+                let failed = keys.map(|k| {
                     format!("<Error><Key>{k}</Key><Code>InternalError</Code><Message>no</Message></Error>")
                 });
                 Ok(xml(200, &format!("<DeleteResult>{}</DeleteResult>", failed.collect::<String>())))
