@@ -1,6 +1,7 @@
 //! What the room promises beyond the ports: what things cost, and records of any size.
 
 use crate::support::dying::{Life, mortal};
+use crate::support::lag::lagging;
 use crate::support::{Storm, block_on, dynamo};
 use aws::dynamo::Dynamo;
 use aws::moderation::{DynamoModerationStore, MODERATION, TABLES};
@@ -24,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
     all.extend([
         own(Storm::Calm, "readers_of_a_large_record_see_one_save", readers_of_a_large_record_see_one_save),
         own(Storm::Calm, "a_save_killed_anywhere_is_done_or_not", a_save_killed_anywhere),
+        own(Storm::Calm, "what_left_the_queue_is_not_shown_by_an_old_index", what_left_the_queue),
         own(Storm::Calm, "a_judgement_costs_six_writes", a_judgement_costs_six_writes),
         own(Storm::Calm, "an_action_of_a_video_is_found_among_many", an_action_of_a_video_is_found),
         own(Storm::Calm, "an_unknown_action_is_refused", an_unknown_action_is_refused),
@@ -77,6 +79,27 @@ async fn a_save_killed_anywhere(dynamo: Dynamo) {
         }
         assert_eq!(store.get(VideoId(video)).await.expect("read"), Some(saved));
     }
+}
+
+async fn what_left_the_queue(dynamo: Dynamo) {
+    let store = DynamoModerationStore::new(dynamo.clone());
+    let behind = DynamoModerationStore::new(lagging(&dynamo, &MODERATION).await);
+    let waiting =
+        |video: i64| ModerationRecord { waiting_since: Some(Millis(100 + video)), ..sample(video as u64) };
+    let mut saved = Vec::new();
+    for video in 1..=5 {
+        saved.push(store.save(waiting(video)).await.expect("saved"));
+    }
+    let queue = async || {
+        let found = behind.waiting(None, 2).await.expect("read");
+        found.iter().map(|r| r.video.0).collect::<Vec<_>>()
+    };
+    assert_eq!(queue().await, [1, 2]);
+    for decided in &saved[..2] {
+        let out = ModerationRecord { waiting_since: None, ..decided.clone() };
+        store.save(out).await.expect("saved");
+    }
+    assert_eq!(queue().await, [3, 4], "a short page would be the end of the queue");
 }
 
 async fn readers_of_a_large_record_see_one_save(dynamo: Dynamo) {

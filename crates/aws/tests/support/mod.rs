@@ -3,6 +3,7 @@
 
 pub mod double;
 pub mod dying;
+pub mod lag;
 mod storm;
 
 pub use storm::Storm;
