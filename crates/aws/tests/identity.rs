@@ -2,8 +2,10 @@
 
 mod support;
 
-use aws::identity::{DynamoAccountStore, DynamoKeyStore, DynamoSessionStore, TABLES};
-use identity::conformance::{account_cases, key_cases, session_cases};
+use aws::identity::{
+    DynamoAccountStore, DynamoKeyStore, DynamoLinkStore, DynamoRevocationStore, DynamoSessionStore, TABLES,
+};
+use identity::conformance::{account_cases, key_cases, link_cases, revocation_cases, session_cases};
 use std::sync::Arc;
 use support::in_all_weathers;
 
@@ -16,6 +18,12 @@ fn main() {
     }));
     all.extend(in_all_weathers("dynamodb", key_cases, TABLES, |dynamo| {
         Arc::new(DynamoKeyStore::new(dynamo)) as _
+    }));
+    all.extend(in_all_weathers("dynamodb", link_cases, TABLES, |dynamo| {
+        Arc::new(DynamoLinkStore::new(dynamo)) as _
+    }));
+    all.extend(in_all_weathers("dynamodb", revocation_cases, TABLES, |dynamo| {
+        Arc::new(DynamoRevocationStore::new(dynamo)) as _
     }));
     testkit::main(all);
 }
