@@ -1,6 +1,8 @@
 //! The cases of durable work on DynamoDB, in all weathers, and what only this engine can get wrong.
 #![allow(clippy::unwrap_used, reason = "a test may panic; no harness tells clippy that this is one")]
 
+#[path = "work/kills.rs"]
+mod kills;
 mod support;
 
 use aws::dynamo::{Dynamo, Key};
@@ -152,5 +154,6 @@ fn main() {
         all.push(own("an_ended_key_is_enqueued_once_by_many", storm, an_ended_key_is_enqueued_once_by_many));
     }
     all.push(own("a_job_costs_eight_writes", Storm::Calm, a_job_costs_eight_writes));
+    all.extend(kills::trials());
     testkit::main(all)
 }

@@ -37,7 +37,7 @@ enum Found {
 }
 
 /// Between two rounds of a race.
-const RACE: Backoff = Backoff { base: Millis(5), cap: Millis(200) };
+pub(super) const RACE: Backoff = Backoff { base: Millis(5), cap: Millis(200) };
 
 impl DynamoJobStore {
     /// Takes the name of `job`'s kind and key for it. `body` = the job as it is enqueued; `None` for a

@@ -1,6 +1,7 @@
 //! Lists, counts and forgetting, all by the index: none of them decides anything about a job's life.
 
 use super::jobs::DynamoJobStore;
+use super::live::RACE;
 use super::row::{self, BY_QUEUE, Entry, JOBS, Queue, live_key, sortable};
 use crate::dynamo::{Put, Query, Range, Read};
 use ::work::{Job, JobFilter, JobState, Prune, Tally};
@@ -126,27 +127,44 @@ impl DynamoJobStore {
         Ok(forgotten)
     }
 
+    /// Again while others write the same name: old jobs of one key are forgotten side by side.
+    async fn forget(&self, id: JobId, before: Millis) -> Result<bool, Fault> {
+        for round in 0..self.dynamo.policy().races_max {
+            if let Some(is_gone) = self.try_forget(id, before).await? {
+                return Ok(is_gone);
+            }
+            tokio::time::sleep(RACE.delay(round, self.dynamo.entropy()).to_duration()).await;
+        }
+        Ok(false)
+    }
+
     /// The name before the row. A dead job may be replayed at the same time: its name is read first and its
     /// row written once in between, so that a replay either fails on the row or is seen by its new name.
-    async fn forget(&self, id: JobId, before: Millis) -> Result<bool, Fault> {
+    /// `None` when somebody else was faster.
+    async fn try_forget(&self, id: JobId, before: Millis) -> Result<Option<bool>, Fault> {
         let is_old = |job: &Job| !job.state.is_live() && job.finished_at.is_some_and(|at| at < before);
-        let Some((mut seen, mut job)) = self.find(id).await? else { return Ok(false) };
+        let Some((mut seen, job)) = self.find(id).await? else { return Ok(Some(false)) };
         let name = self.dynamo.get(&JOBS, &live_key(&job.kind, &job.key), Read::Strong).await?;
-        if job.state == JobState::Dead {
-            let Some((again, _)) = self.find(id).await?.filter(|(_, job)| is_old(job)) else {
-                return Ok(false);
-            };
-            if self.dynamo.replace(&JOBS, again.clone(), &again).await? != Put::Written {
-                return Ok(false);
+        let may_be_replayed = job.state == JobState::Dead;
+        if may_be_replayed {
+            let Some((again, job)) = self.find(id).await? else { return Ok(Some(false)) };
+            if !is_old(&job) || self.dynamo.replace(&JOBS, again.clone(), &again).await? != Put::Written {
+                return Ok(Some(false));
             }
         }
-        if !is_old(&job) || !self.unname(name, &job).await? {
-            return Ok(false);
+        if !is_old(&job) {
+            return Ok(Some(false));
         }
-        if job.state == JobState::Dead {
-            let Some(now) = self.find(id).await?.filter(|(_, job)| is_old(job)) else { return Ok(false) };
-            (seen, job) = now;
+        if !self.unname(name, &job).await? {
+            return Ok(None);
         }
-        Ok(self.dynamo.delete_seen(&JOBS, &row::key(job.id), &seen).await? == Put::Written)
+        if may_be_replayed {
+            let Some((again, job)) = self.find(id).await? else { return Ok(Some(false)) };
+            if !is_old(&job) {
+                return Ok(Some(false));
+            }
+            seen = again;
+        }
+        Ok(Some(self.dynamo.delete_seen(&JOBS, &row::key(id), &seen).await? == Put::Written))
     }
 }

@@ -133,8 +133,9 @@ pub(super) struct Live {
     pub(super) past: Vec<JobId>,
 }
 
-/// So many ended jobs of one kind and key are found by that key.
-const PAST_MAX: usize = 100;
+/// So many ended jobs of one kind and key are found by that key: with them the row stays below the kilobyte
+/// that a write unit pays for.
+const PAST_MAX: usize = 20;
 
 impl Live {
     /// The same place with another name on it.
