@@ -33,6 +33,8 @@ pub async fn records(base: &Base<'_>) -> anyhow::Result<Records> {
         accounts: Arc::new(identity::EmbeddedAccountStore::new(db.clone())),
         sessions: Arc::new(identity::EmbeddedSessionStore::new(db.clone())),
         keys: Arc::new(identity::EmbeddedKeyStore::new(db.clone())),
+        links: None,
+        revocations: None,
         uploads: Arc::new(upload::EmbeddedUploadStore::new(db.clone())),
         moderation: Arc::new(moderation::EmbeddedModerationStore::new(db.clone())),
         blocks: Arc::new(moderation::EmbeddedBlockList::new(db.clone())),

@@ -1,12 +1,13 @@
 //! The embedded issuer, and the session that commands on this machine use.
 
+use super::aws;
 use super::stores::Records;
 use crate::client::{SavedSession, session_file};
 use crate::config::Config;
 use crate::data_dir::{DataDir, write_private};
 use ::identity::{
     ArgonHasher, GuestMerge, IdentityPolicy, Issuer, IssuerDeps, KeySource, Origin, ProfileEdit,
-    RevokedSessions, Role, TokenVerifier, UserFilter, Verifier, VerifierPolicy,
+    RevocationPolicy, RevokedSessions, Role, TokenVerifier, UserFilter, Verifier, VerifierPolicy,
 };
 use anyhow::Context;
 use async_trait::async_trait;
@@ -17,6 +18,10 @@ use vocab::{DeviceId, UserId};
 pub struct Identity {
     pub issuer: Arc<Issuer>,
     pub verifier: Arc<dyn TokenVerifier>,
+    /// What ended before its time.
+    pub revoked: Arc<RevokedSessions>,
+    /// Lives as long as its keys are wanted.
+    _outside: Option<aws::Outside>,
 }
 
 /// What follows a guest into the account it signs in to.
@@ -42,9 +47,14 @@ pub async fn build(
     let policy = IdentityPolicy {
         issuer: config.public_url(),
         audience: config.identity.audience.clone(),
+        accounts_at: aws::accounts_at(config)?,
         ..IdentityPolicy::default()
     };
-    let revoked = Arc::new(RevokedSessions::default());
+    let revoked = Arc::new(match &records.revocations {
+        Some(store) => RevokedSessions::shared(Arc::clone(store), RevocationPolicy::default()),
+        None => RevokedSessions::default(),
+    });
+    revoked.catch_up(clock.now()).await.context("cannot read what was revoked")?;
     let deps = IssuerDeps {
         accounts: Arc::clone(&records.accounts),
         sessions: Arc::clone(&records.sessions),
@@ -59,8 +69,9 @@ pub async fn build(
     let issuer = Arc::new(Issuer::start(deps, policy).await.context("cannot start the issuer")?);
     // The issuer's own JWKS: asked in process, but as the document it would serve.
     let source = Arc::clone(&issuer) as Arc<dyn KeySource>;
-    let verifier = Arc::new(Verifier::new(source, revoked, Arc::clone(clock), verifier_policy));
-    Ok(Identity { issuer, verifier })
+    let own = Arc::new(Verifier::new(source, Arc::clone(&revoked), Arc::clone(clock), verifier_policy));
+    let (verifier, outside) = aws::verifier(config, records, own, &revoked, (clock, entropy)).await?;
+    Ok(Identity { issuer, verifier, revoked, _outside: outside })
 }
 
 /// The name people see on what the command line uploads.

@@ -46,6 +46,10 @@ pub struct Records {
     pub accounts: Arc<dyn ::identity::AccountStore>,
     pub sessions: Arc<dyn ::identity::SessionStore>,
     pub keys: Arc<dyn ::identity::KeyStore>,
+    /// People of outside issuers; `None` = this engine keeps none.
+    pub links: Option<Arc<dyn ::identity::LinkStore>>,
+    /// What other processes must know at once; `None` = there are none.
+    pub revocations: Option<Arc<dyn ::identity::RevocationStore>>,
     pub uploads: Arc<dyn upload::UploadStore>,
     pub moderation: Arc<dyn moderation::ModerationStore>,
     pub blocks: Arc<dyn moderation::BlockList>,

@@ -2,10 +2,13 @@
 
 use super::House;
 use super::stores::{Base, End, Records, StoredObjects};
+use crate::config::Config;
+use ::identity::{RevokedSessions, TokenVerifier};
 use anyhow::bail;
 use api::Check;
 use catalog::StatusListener;
 use std::sync::Arc;
+use stdx::{Clock, Entropy};
 
 const SAID: &str = "this build has no engines of AWS: build with --features aws";
 
@@ -37,4 +40,21 @@ pub async fn records(_: &Base<'_>, _region: &str, _prefix: &str, _: &mut Remote)
 
 pub async fn objects(_: &Base<'_>, _bucket: &str, _: &mut Remote) -> anyhow::Result<StoredObjects> {
     bail!(SAID)
+}
+
+/// No outside issuer is known here.
+pub enum Outside {}
+
+pub fn accounts_at(_: &Config) -> anyhow::Result<Option<String>> {
+    Ok(None)
+}
+
+pub async fn verifier(
+    _: &Config,
+    _: &Records,
+    own: Arc<dyn TokenVerifier>,
+    _: &Arc<RevokedSessions>,
+    _: (&Arc<dyn Clock>, &Arc<dyn Entropy>),
+) -> anyhow::Result<(Arc<dyn TokenVerifier>, Option<Outside>)> {
+    Ok((own, None))
 }

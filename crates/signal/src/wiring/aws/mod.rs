@@ -3,8 +3,10 @@
 mod checks;
 mod delivery;
 mod news;
+mod outside;
 
 pub use checks::tables;
+pub use outside::{Outside, accounts_at, verifier};
 
 use super::stores::{Base, Records, StoredObjects};
 use crate::config::JobDelivery;
@@ -85,6 +87,8 @@ pub async fn records(
         accounts: Arc::new(aws::identity::DynamoAccountStore::new(d())),
         sessions: Arc::new(aws::identity::DynamoSessionStore::new(d())),
         keys: Arc::new(aws::identity::DynamoKeyStore::new(d())),
+        links: Some(Arc::new(aws::identity::DynamoLinkStore::new(d()))),
+        revocations: Some(Arc::new(aws::identity::DynamoRevocationStore::new(d()))),
         uploads: Arc::new(aws::upload::DynamoUploadStore::new(d(), remember)),
         moderation: Arc::new(aws::moderation::DynamoModerationStore::new(d())),
         blocks: Arc::new(aws::moderation::DynamoBlockList::new(d())),

@@ -4,10 +4,12 @@ use super::Remote;
 use crate::wiring::House;
 use aws::notices::Notice;
 use catalog::StatusListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How late a person hears of what another process did.
 const EVERY: Duration = Duration::from_millis(700);
+/// How late a sign-out elsewhere holds here.
+const REVOKED_EVERY: Duration = Duration::from_secs(2);
 /// After a failed question.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -15,7 +17,14 @@ impl Remote {
     /// Passes news on for as long as it is polled.
     pub async fn follow(&self, house: &House) {
         let Some(notices) = &self.notices else { return std::future::pending().await };
+        let mut caught_up = Instant::now();
         loop {
+            if caught_up.elapsed() >= REVOKED_EVERY {
+                caught_up = Instant::now();
+                if let Err(error) = house.identity.revoked.catch_up(house.clock.now()).await {
+                    tracing::warn!(%error, "what other processes revoked cannot be read");
+                }
+            }
             match notices.news().await {
                 Ok(news) => {
                     for notice in news {
