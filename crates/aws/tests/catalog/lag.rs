@@ -39,7 +39,7 @@ async fn what_left_is_not_shown(dynamo: Dynamo) {
         (stored(&videos, 1, Status::Published).await, stored(&videos, 2, Status::Published).await);
     assert_eq!(behind.list_public(None, 10).await.expect("listed").len(), 2);
     videos.advance(later(&first, Status::Removed)).await.expect("removed");
-    assert_eq!(behind.list_public(None, 10).await.expect("listed"), [second.clone()]);
+    assert_eq!(behind.list_public(None, 10).await.expect("listed"), std::slice::from_ref(&second));
     let meta = Metadata { visibility: Visibility::Private, ..Metadata::default() };
     videos.edit(second.id, 0, Edit { meta: Some(meta), transform: None }).await.expect("edited");
     assert!(behind.list_public(None, 10).await.expect("listed").is_empty());
