@@ -16,6 +16,11 @@ lints()      { cargo clippy --quiet --workspace --all-targets --locked -- -D war
 compile()    { cargo test --workspace --locked --no-run --quiet; }
 classifier() { cargo build --quiet -p signal --locked && scripts/classifier.sh "$CARGO_TARGET_DIR/debug/signal"; }
 rust_tests() { cargo test --workspace --locked --no-fail-fast --quiet; }
+aws_engines() {
+  cargo test --quiet -p signal --features aws --locked --lib -- config contract
+  cargo build --quiet -p signal --features aws --locked \
+    && AFTER='python tests/outside/aws_tables.py' node tests/e2e/local-aws.mjs
+}
 browser()    { cargo build --quiet -p signal --locked && node tests/e2e/walk.mjs; }
 
 export PATH="$CACHE_DIR/venv/bin:$PATH"
@@ -32,5 +37,6 @@ stage "compile tests" compile
 stage "classifier" classifier
 stage "rust tests" rust_tests
 stage "browser: the whole product" browser
+stage "browser: the whole product on AWS engines" aws_engines
 stages
 echo "all stages: ${#STAGE_NAMES[@]} passed, 0 failed"

@@ -14,6 +14,7 @@ pub fn document() -> anyhow::Result<Value> {
         "version": VERSION,
         "tables": crate::wiring::aws::tables(),
         "queues": crate::wiring::aws::queues(),
+        "bucket": aws::objects::BUCKET,
         "events": events()?,
         "env": env()?,
         "roles": roles(),
