@@ -1,6 +1,11 @@
 //! The cases of identity on DynamoDB, in every weather.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
+
+#[path = "identity/claims.rs"]
+mod claims;
 
 use aws::identity::{
     DynamoAccountStore, DynamoKeyStore, DynamoLinkStore, DynamoRevocationStore, DynamoSessionStore, TABLES,
@@ -25,5 +30,6 @@ fn main() {
     all.extend(in_all_weathers("dynamodb", revocation_cases, TABLES, |dynamo| {
         Arc::new(DynamoRevocationStore::new(dynamo)) as _
     }));
+    all.extend(claims::all());
     testkit::main(all);
 }
