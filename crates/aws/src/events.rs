@@ -20,6 +20,7 @@ mod shard;
 mod window_row;
 
 pub use log::DynamoEventLog;
+pub use row::STRIDE as OFFSETS_PER_APPEND;
 
 use crate::dynamo::{Attr, Table};
 

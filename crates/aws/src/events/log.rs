@@ -35,6 +35,11 @@ struct Begun {
     open: Option<u64>,
 }
 
+/// A chunk expires so long after this.
+fn latest(events: &[Recorded]) -> Millis {
+    events.iter().map(|e| e.received_at).max().unwrap_or(Millis(0))
+}
+
 impl DynamoEventLog {
     /// `shards` (at least 1) is fixed for the life of the tables.
     pub fn new(dynamo: Dynamo, shards: u16) -> Self {
@@ -114,7 +119,7 @@ impl DynamoEventLog {
             // The device has another viewer now: the place in the other shard is made unusable.
             None => {
                 let void = self.chunk_of(pending.chunk, batch.device, 0, &[]);
-                self.put_chunk(pending.shard, &void, &[]).await?;
+                self.put_chunk(pending.shard, &void, latest(&batch.events)).await?;
                 Ok(None)
             }
         }
@@ -131,9 +136,8 @@ impl DynamoEventLog {
         &self,
         shard: u16,
         chunk: &Chunk,
-        events: &[Recorded],
+        received_at: Millis,
     ) -> std::result::Result<bool, Fault> {
-        let received_at = events.iter().map(|e| e.received_at).max().unwrap_or(Millis(0));
         let mut chunk = chunk.clone();
         if let Body::Inline(bytes) = &chunk.body
             && bytes.len() > INLINE_MAX
@@ -158,7 +162,7 @@ impl DynamoEventLog {
         loop {
             let number = self.next(shard, &mut next).await?;
             let chunk = self.chunk_of(number, batch.device, 0, &batch.events);
-            if self.put_chunk(shard, &chunk, &batch.events).await? {
+            if self.put_chunk(shard, &chunk, latest(&batch.events)).await? {
                 next.advance(number);
                 return Ok(());
             }
@@ -193,7 +197,7 @@ impl DynamoEventLog {
         if noted != Put::Written {
             return Ok(None);
         }
-        if !self.put_chunk(shard, &chunk, &events).await? {
+        if !self.put_chunk(shard, &chunk, latest(&events)).await? {
             next.forget();
             return Ok(None);
         }
@@ -239,6 +243,7 @@ impl EventLog for DynamoEventLog {
     /// Events below are not read any more, in this process at once, in others after their next start;
     /// the service deletes them for nothing when they expire.
     async fn trim(&self, shard: u16, before: u64) -> Result<()> {
+        self.known(shard)?;
         let (next_chunk, end) = (self.next_chunk(shard).await?, self.end(shard).await?);
         self.dynamo
             .change(&EVENT_LOG, &mark_key(shard), |seen| {

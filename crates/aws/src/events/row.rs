@@ -8,8 +8,9 @@ use stdx::Fault;
 use vocab::{DeviceId, ImpressionId, Millis, UserId, VideoId};
 
 const ROW_V: i64 = 1;
-/// Offsets of one chunk. Ingest takes 500 events at once.
-pub(super) const STRIDE: u64 = 1_024;
+/// Offsets one append takes, however few its events: who keeps so many events of the log multiplies.
+/// Ingest takes 500 at once.
+pub const STRIDE: u64 = 1_024;
 /// Events beyond this many bytes are put aside in parts.
 pub(super) const INLINE_MAX: usize = 64 * 1024;
 pub(super) const PART_BYTES: usize = 90 * 1024;

@@ -31,7 +31,7 @@ const VIEWERS_MAX: usize = 2_000;
 
 type Result<T> = std::result::Result<T, Fault>;
 
-/// How much is remembered, and for how long after the last sighting.
+/// How much is remembered (and up to 64 more, those in the head), and for how long after the last sighting.
 #[derive(Debug, Clone, Copy)]
 pub struct SeenRules {
     pub seen_max: usize,

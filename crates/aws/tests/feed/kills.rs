@@ -53,10 +53,10 @@ fn killed_fill() {
         block_on(async {
             let before = queue(whole.clone());
             let mut pages = Vec::new();
-            for round in 0..2u64 {
-                fill(&before, round * 180..round * 180 + 200).await.expect("fills");
+            for round in 0..2u32 {
+                fill(&before, u64::from(round) * 180..u64::from(round) * 180 + 200).await.expect("fills");
                 for page in 0..9 {
-                    let page = u32::try_from(round).unwrap() * 9 + page;
+                    let page = round * 9 + page;
                     pages.push(before.take(VIEWER, take_of(page)).await.expect("takes").page);
                 }
             }
