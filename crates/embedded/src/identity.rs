@@ -1,10 +1,12 @@
-//! The stores of identity: people, sessions, keys.
+//! The stores of identity: people, sessions, keys, links.
 
 mod keys;
+mod links;
 mod sessions;
 mod users;
 
 pub use keys::EmbeddedKeyStore;
+pub use links::EmbeddedLinkStore;
 pub use sessions::EmbeddedSessionStore;
 pub use users::EmbeddedAccountStore;
 
@@ -61,6 +63,13 @@ CREATE TABLE IF NOT EXISTS identity_operator_code (
   hash BLOB NOT NULL,
   expires_at INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS identity_links (
+  issuer TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  v INTEGER NOT NULL,
+  user INTEGER NOT NULL,
+  PRIMARY KEY (issuer, subject)
+) WITHOUT ROWID;
 ";
 
 fn known_version(v: i64) -> Result<(), Fault> {

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
 
-use embedded::identity::{EmbeddedAccountStore, EmbeddedKeyStore, EmbeddedSessionStore, SCHEMA};
+use embedded::identity::{
+    EmbeddedAccountStore, EmbeddedKeyStore, EmbeddedLinkStore, EmbeddedSessionStore, SCHEMA,
+};
 use embedded::{Database, DbPolicy};
-use identity::conformance::{account_cases, key_cases, session_cases};
+use identity::conformance::{account_cases, key_cases, link_cases, session_cases};
 use identity::{
-    AccountStore, AccountStoreError, KeyStore, OperatorCode, Role, Session, SessionId, SessionStore,
-    StoredKey, User,
+    AccountStore, AccountStoreError, KeyStore, LinkStore, OperatorCode, Outside, Role, Session, SessionId,
+    SessionStore, StoredKey, User,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ fn main() {
     let mut all = trials("embedded", account_cases(), || Arc::new(EmbeddedAccountStore::new(fresh())) as _);
     all.extend(trials("embedded", session_cases(), || Arc::new(EmbeddedSessionStore::new(fresh())) as _));
     all.extend(trials("embedded", key_cases(), || Arc::new(EmbeddedKeyStore::new(fresh())) as _));
+    all.extend(trials("embedded", link_cases(), || Arc::new(EmbeddedLinkStore::new(fresh())) as _));
     all.extend(trials("embedded", rows(), || ()));
     testkit::main(all);
 }
@@ -121,6 +124,10 @@ async fn rows_of_version_one_are_read(_: ()) {
     let db = fresh();
     plant(&db, USER_V1).await;
     plant(&db, SESSION_V1).await;
+    plant(&db, "INSERT INTO identity_links VALUES ('https://id.example', 'ada', 1, 9)").await;
+    let ada_there = Outside { issuer: "https://id.example".into(), subject: "ada".into() };
+    let linked = EmbeddedLinkStore::new(db.clone()).find(&ada_there).await.unwrap();
+    assert_eq!(linked, Some(UserId(9)));
     assert_eq!(EmbeddedAccountStore::new(db.clone()).get(UserId(9)).await.unwrap(), ada());
     assert_eq!(EmbeddedSessionStore::new(db).get(SessionId(5)).await.unwrap(), phone());
 }
