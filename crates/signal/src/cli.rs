@@ -83,7 +83,14 @@ pub enum Command {
         dir: Option<PathBuf>,
     },
     /// Check ffmpeg, disk, ports and clock, and say what to do.
-    Doctor,
+    Doctor {
+        /// Run every store's cases against the tables' service of the settings, under a scratch prefix.
+        #[arg(long)]
+        aws: bool,
+        /// Do not ask before something costs money.
+        #[arg(long, requires = "aws")]
+        yes: bool,
+    },
     /// Print the OpenAPI 3.1 document.
     Openapi,
     /// Print what infrastructure must provide: tables, queues, buckets, variables, roles (JSON).

@@ -77,7 +77,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Dlq(command) => dlq::run(&ctx, command).await,
         Command::Demo { videos, viewers } => demo(&ctx, *videos, *viewers).await,
         Command::Classifier { package, dir } => classifier::install(&ctx, package, dir.clone()),
-        Command::Doctor => doctor::run(&ctx, &config),
+        Command::Doctor { aws: true, yes } => doctor_aws(&ctx, &config, *yes).await,
+        Command::Doctor { aws: false, .. } => doctor::run(&ctx, &config),
         Command::Openapi => {
             println!("{}", serve::openapi_json()?);
             Ok(())
@@ -98,6 +99,16 @@ async fn contract(ctx: &Ctx, config: &Config, create: bool) -> anyhow::Result<()
         return crate::commands::create::run(ctx, config).await;
     }
     ctx.print_json(&crate::contract::document()?)
+}
+
+#[cfg(feature = "aws")]
+async fn doctor_aws(ctx: &Ctx, config: &Config, yes: bool) -> anyhow::Result<()> {
+    crate::commands::doctor_aws::run(ctx, config, yes).await
+}
+
+#[cfg(not(feature = "aws"))]
+async fn doctor_aws(_: &Ctx, _: &Config, _: bool) -> anyhow::Result<()> {
+    anyhow::bail!("this build has no engines of AWS to try: build with --features aws")
 }
 
 #[cfg(not(feature = "aws"))]

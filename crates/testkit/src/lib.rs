@@ -90,6 +90,13 @@ pub fn saboteur<P: 'static>(
     })
 }
 
+/// Runs trials inside a program, one after the other: how many passed and failed.
+pub fn run(trials: Vec<Trial>) -> (u64, u64) {
+    let args = Arguments { test_threads: Some(1), ..Arguments::default() };
+    let ended = libtest_mimic::run(&args, trials);
+    (ended.num_passed, ended.num_failed)
+}
+
 /// Runs trials as a test binary (`harness = false`).
 /// One thread: saboteurs swap the panic hook of the process.
 pub fn main(trials: Vec<Trial>) -> ! {

@@ -5,6 +5,8 @@ pub mod classifier;
 pub mod create;
 pub mod dlq;
 pub mod doctor;
+#[cfg(feature = "aws")]
+pub mod doctor_aws;
 pub mod feed;
 pub mod keys;
 pub mod review;
