@@ -291,7 +291,9 @@ struct Show {
 
 impl Show {
     fn build(cursor_key: [u8; 32], base: &Base, stores: &Stores) -> Self {
-        let engagement_policy = EngagementPolicy::default();
+        let mut engagement_policy = EngagementPolicy::default();
+        // What is kept is counted in offsets, of which some logs spend many on one append.
+        engagement_policy.log_kept = engagement_policy.log_kept.saturating_mul(stores.remote.log_stride());
         let indicators = Arc::new(Indicators::default());
         // What players tell about themselves is measured on its way into the log.
         let gauged = api::Gauged::new(

@@ -39,6 +39,11 @@ impl Remote {
         self.notices.clone().map(|n| n as Arc<dyn StatusListener>)
     }
 
+    /// Offsets of the event log that one append takes. Only DynamoDB's log has notices beside it.
+    pub fn log_stride(&self) -> u64 {
+        if self.notices.is_some() { aws::events::OFFSETS_PER_APPEND } else { 1 }
+    }
+
     /// Says in one sentence what is wrong, before anything is served.
     pub async fn verify(&self) -> anyhow::Result<()> {
         let looks = self.checks.iter().map(|check| check.check());
