@@ -157,7 +157,8 @@ function Evidence({ review, item }: { review: Review; item: QueueItem | undefine
 }
 
 function Frame({ frame, onPlay }: { frame: ReviewFrame; onPlay: () => void }) {
-  const found = frame.findings.map((f) => `${f.name} ${format.percent(f.confidence)}`);
+  // Weak scores are kept for choosing thresholds; they are nothing to show a person.
+  const found = frame.findings.filter((f) => f.confidence >= 50).map((f) => `${f.name} ${format.percent(f.confidence)}`);
   const time = format.clock(frame.at_ms);
   return (
     <button type="button" class="frame veiled" data-found={found.length ? 'true' : undefined} aria-label={t.moderation.frame(time, found.join(', '))} title={found.join('\n') || time} onClick={onPlay}>
