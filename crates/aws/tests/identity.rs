@@ -6,6 +6,8 @@ mod support;
 
 #[path = "identity/claims.rs"]
 mod claims;
+#[path = "identity/costs.rs"]
+mod costs;
 
 use aws::identity::{
     DynamoAccountStore, DynamoKeyStore, DynamoLinkStore, DynamoRevocationStore, DynamoSessionStore, TABLES,
@@ -31,5 +33,6 @@ fn main() {
         Arc::new(DynamoRevocationStore::new(dynamo)) as _
     }));
     all.extend(claims::all());
+    all.extend(costs::all());
     testkit::main(all);
 }
