@@ -17,7 +17,7 @@ compile()    { cargo test --workspace --locked --no-run --quiet; }
 classifier() { cargo build --quiet -p signal --locked && scripts/classifier.sh "$CARGO_TARGET_DIR/debug/signal"; }
 rust_tests() { cargo test --workspace --locked --no-fail-fast --quiet; }
 aws_engines() {
-  cargo test --quiet -p signal --features aws --locked --lib -- config contract
+  cargo test --quiet -p signal --features aws --locked --lib --test aws_start
   cargo build --quiet -p signal --features aws --locked \
     && AFTER='python tests/outside/aws_tables.py' node tests/e2e/local-aws.mjs
 }

@@ -74,6 +74,8 @@ pub async fn records(
     let connection = connect(base.entropy, region, &base.config.stores.endpoint).await;
     let dynamo = Dynamo::new(&connection, prefix);
     remote.checks.extend(checks::of_tables(&dynamo));
+    // Before anything else is opened: what is wrong with credentials or region is said here in plain words.
+    remote.verify().await?;
     remote.notices = Some(Arc::new(Notices::new(dynamo.clone(), Arc::clone(base.clock))));
     let remember = upload::UploadPolicy::default().remember;
     let counting = engagement::EngagementPolicy::default();
