@@ -17,6 +17,8 @@ pub struct ApiConfig {
     pub demo_enabled: bool,
     /// `classifier` or `people`: who judges uploads first.
     pub moderation_mode: String,
+    /// Labels of the policy that nobody looks for before a video is published.
+    pub moderation_unseen: Vec<String>,
     pub version: String,
     pub policy: ApiPolicy,
 }
@@ -31,6 +33,7 @@ impl Default for ApiConfig {
             trust_forwarded_for: false,
             demo_enabled: false,
             moderation_mode: "people".into(),
+            moderation_unseen: Vec::new(),
             version: env!("CARGO_PKG_VERSION").into(),
             policy: ApiPolicy::default(),
         }

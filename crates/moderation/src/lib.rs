@@ -23,9 +23,9 @@ pub use memory::{MemoryBlockList, MemoryModerationStore, MemorySourceFiles};
 pub use moderator::{Attempt, JudgeError, Moderator, ModeratorDeps};
 pub use policy::{CloserPolicy, ModerationPolicy, Reason, Rule, SamplingPolicy, Trigger, Unjudged};
 pub use port::{
-    BlockEntry, BlockList, CloserJob, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier, LocalFile,
-    Loudness, MediaError, ModerationStore, ModerationStoreError, Progress, SampledFrame, SourceFiles, Sprite,
-    Trail, TrailFilter,
+    BlockEntry, BlockList, CloserJob, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier,
+    LocalFile, Loudness, MediaError, ModerationStore, ModerationStoreError, Progress, SampledFrame,
+    SourceFiles, Sprite, Trail, TrailFilter,
 };
 pub use record::{ClassifierId, Decider, Decision, Draft, JudgedFrame, LabelSummary, ModerationRecord};
 pub use reviews::{Detail, QueuePage, ReviewError, Reviews, ReviewsDeps, Waiting};

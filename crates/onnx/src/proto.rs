@@ -52,15 +52,10 @@ impl Attribute<'_> {
 }
 
 /// A graph of one input and one output, node by node.
+#[derive(Default)]
 pub(crate) struct Graph {
     nodes: Message,
     constants: Message,
-}
-
-impl Default for Graph {
-    fn default() -> Self {
-        Self { nodes: Message::default(), constants: Message::default() }
-    }
 }
 
 impl Graph {

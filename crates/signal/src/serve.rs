@@ -238,6 +238,7 @@ fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Res
             allowed_origins: config.server.allowed_origins.clone(),
             trust_forwarded_for: config.server.trust_forwarded_for,
             demo_enabled: config.demo.enabled,
+            moderation_unseen: classifier::unseen(&house.moderator, config),
             moderation_mode: if house.moderator.classifier_id().is_some() { "classifier" } else { "people" }
                 .into(),
             version: env!("CARGO_PKG_VERSION").into(),

@@ -74,6 +74,8 @@ async fn clean_clips_publish_by_themselves_and_hot_ones_wait_for_a_person() {
     let operator = house.operator().await.expect("an operator");
     let config = operator.get("/v1/config").await.expect("a configuration");
     assert_eq!(config["moderation"]["mode"], "classifier", "{config}");
+    let unseen = config["moderation"]["unseen"].as_array().expect("what nobody looks for");
+    assert!(unseen.contains(&"Hate Symbols".into()) && !unseen.contains(&"Violence".into()), "{config}");
 
     let id = hand_in(&operator, &coloured(data.path(), "blue"), "blue").await.expect("handed in");
     let clean = ends_as(&operator, &id).await;
@@ -117,6 +119,7 @@ async fn without_the_model_a_person_looks_and_the_start_says_so() {
     let operator = house.operator().await.expect("an operator");
     let config = operator.get("/v1/config").await.expect("a configuration");
     assert_eq!(config["moderation"]["mode"], "people", "{config}");
+    assert_eq!(config["moderation"]["unseen"].as_array().map(Vec::len), Some(0), "people look at everything");
     if has_ffmpeg() {
         let id = hand_in(&operator, &clip(data.path(), 1), "once").await.expect("handed in");
         assert_eq!(ends_as(&operator, &id).await["status"], "in_review");

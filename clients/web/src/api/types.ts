@@ -324,7 +324,8 @@ export interface ClientConfig {
   limits?: Limits;
   version?: string;
   demo_enabled?: boolean;
-  moderation?: { mode?: string };
+  /** `unseen`: what nobody looks for before a video is published. */
+  moderation?: { mode?: string; unseen?: string[] };
   ws_url?: string;
   s3_url?: string | null;
   /** How long a deleted video can be brought back. */

@@ -364,6 +364,7 @@ export const en = {
   moderation: {
     title: 'Review',
     queue: 'Waiting for a decision',
+    unseen: (labels: string) => `Videos are published without anybody looking for: ${labels}.`,
     handled: (n: number) => `${plural(n, 'video', 'videos')} handled today`,
     emptyTitle: 'Nothing waits for you',
     emptyText: 'New cases appear here by themselves.',

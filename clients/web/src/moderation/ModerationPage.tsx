@@ -1,7 +1,7 @@
 /** The console of moderators: a queue, one case, one decision, and a way back for ten seconds. */
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { asProblem, moderation, type QueueItem } from '../api';
+import { asProblem, house, moderation, type QueueItem } from '../api';
 import { format, t } from '../messages';
 import { navigate, type Route } from '../router';
 import { Guarded } from '../shell/Guarded';
@@ -35,6 +35,7 @@ function Console({ id }: { id: string | null }) {
     if (typeof page.handled_today === 'number') setHandled(page.handled_today);
     return page;
   });
+  const [unseen, setUnseen] = useState<string[]>([]);
   const [rejecting, setRejecting] = useState(false);
   const last = useRef<{ id: string; at: number } | null>(null);
   const busy = useRef(false);
@@ -44,6 +45,10 @@ function Console({ id }: { id: string | null }) {
   useEffect(() => {
     const timer = setInterval(() => document.visibilityState === 'visible' && !busy.current && queue.reload(), REFRESH_MS);
     return () => clearInterval(timer);
+  }, []);
+  // What is published without anybody having looked for it: said where the people who answer for it work.
+  useEffect(() => {
+    void house.config().then((c) => setUnseen(c.moderation?.unseen ?? []), () => undefined);
   }, []);
   // On a wide screen the oldest case is open at once.
   useEffect(() => {
@@ -111,6 +116,7 @@ function Console({ id }: { id: string | null }) {
         <header class="console-head">
           <h2>{t.moderation.queue}</h2>
           {handled !== null && <p class="small muted">{t.moderation.handled(handled)}</p>}
+          {unseen.length > 0 && <p class="small notice">{t.moderation.unseen(unseen.join(', '))}</p>}
         </header>
         {queue.error && !queue.items ? (
           <ProblemState error={queue.error} onRetry={queue.reload} />

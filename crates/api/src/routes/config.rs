@@ -29,6 +29,8 @@ pub struct ClientConfig {
 pub struct ModerationMode {
     /// `classifier` or `people`.
     pub mode: String,
+    /// Labels of the policy that nobody looks for before a video is published.
+    pub unseen: Vec<String>,
 }
 
 /// Public configuration.
@@ -41,7 +43,10 @@ async fn client_config(State(state): State<ApiState>) -> Json<ClientConfig> {
         version: config.version.clone(),
         api_version: "v1".into(),
         demo_enabled: config.demo_enabled && state.demo.is_some(),
-        moderation: ModerationMode { mode: config.moderation_mode.clone() },
+        moderation: ModerationMode {
+            mode: config.moderation_mode.clone(),
+            unseen: config.moderation_unseen.clone(),
+        },
         ws_url,
         s3_url: config.s3_url.clone(),
         undo_ms: config.policy.undo_window.get(),

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The release of `nsfwjs` whose files are known here. Another one may mean something else by its classes.
 pub const VERSION: &str = "4.3.0";
@@ -87,13 +87,13 @@ pub(super) fn open(package: &Path, model: PackagedModel) -> Result<(Value, Weigh
     parts(&literals, model)
 }
 
-fn literal(path: &PathBuf, sha256: &str) -> Result<Value, ConvertError> {
+fn literal(path: &Path, sha256: &str) -> Result<Value, ConvertError> {
     let bytes = read(path)?;
     if hex::encode(Sha256::digest(&bytes)) != sha256 {
-        return Err(ConvertError::OtherFile { path: path.clone() });
+        return Err(ConvertError::OtherFile { path: path.to_owned() });
     }
     let text = String::from_utf8(bytes).map_err(|e| e.to_string());
-    text.and_then(|t| exported(&t)).map_err(|said| ConvertError::Literal { path: path.clone(), said })
+    text.and_then(|t| exported(&t)).map_err(|said| ConvertError::Literal { path: path.to_owned(), said })
 }
 
 /// The literals of a model, in the order of its files, put together.

@@ -87,6 +87,12 @@ impl Chosen {
     }
 }
 
+/// What nobody looks for before a video is published: with a model, what it cannot see and the policy allows.
+pub fn unseen(moderator: &Moderator, config: &Config) -> Vec<String> {
+    let is_allowed = moderator.classifier_id().is_some() && config.moderation.unjudged == "allow";
+    if is_allowed { moderator.unjudged() } else { Vec::new() }
+}
+
 /// What is said aloud at the start: who judges, and what nobody does.
 pub fn said(moderator: &Moderator, config: &Config) -> Vec<String> {
     let console = format!("{}/moderation", config.public_url());

@@ -1,8 +1,8 @@
 //! The encoder by `encoder.url`, and the table that verdicts are reached by.
 
 use crate::config::Config;
-use anyhow::{Context, bail};
 use crate::wiring::classifier;
+use anyhow::{Context, bail};
 use moderation::{Examiner, FrameClassifier, ModerationPolicy, SamplingPolicy, Unjudged};
 use std::sync::Arc;
 use transcode::Encoder;
