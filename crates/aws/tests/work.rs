@@ -4,6 +4,8 @@
 #[path = "work/kills.rs"]
 mod kills;
 mod support;
+#[path = "work/turns.rs"]
+mod turns;
 
 use aws::dynamo::{Dynamo, Key};
 use aws::work::{DynamoJobStore, JOBS, TABLES};
@@ -65,7 +67,7 @@ async fn a_forgotten_job_does_not_come_back(dynamo: Dynamo) {
 
 /// Everybody at once: replays of dead jobs, new ones, pruning. Never two live ones.
 async fn replays_enqueues_and_pruning_race(dynamo: Dynamo) {
-    for round in 0..4u64 {
+    for round in 0..2u64 {
         let store = DynamoJobStore::new(dynamo.clone());
         let base = round * 10;
         dead(&store, base + 1).await;
@@ -155,5 +157,6 @@ fn main() {
     }
     all.push(own("a_job_costs_eight_writes", Storm::Calm, a_job_costs_eight_writes));
     all.extend(kills::trials());
+    all.extend(turns::trials());
     testkit::main(all)
 }

@@ -1,4 +1,4 @@
-//! Processes killed or asleep between any two writes, and an index that is behind.
+//! Processes killed between any two writes, and an index that is behind.
 
 use super::support::dying::{Life, mortal};
 use super::support::lag::lagging;
@@ -6,11 +6,10 @@ use super::support::{Storm, block_on, dynamo};
 use super::{claim, id, new, of_key};
 use aws::dynamo::Dynamo;
 use aws::work::{DynamoJobStore, JOBS, TABLES};
-use futures::FutureExt;
 use std::collections::BTreeSet;
 use testkit::Trial;
 use vocab::Millis;
-use work::{Ending, Job, JobState, JobStore, Order, Prune};
+use work::{Ending, Job, JobStore, Order, Prune};
 
 /// No step takes more writes than this.
 const WRITES_MAX: u64 = 7;
@@ -24,7 +23,6 @@ pub fn trials() -> Vec<Trial> {
     };
     vec![
         named("a_step_killed_anywhere_leaves_at_most_one_live_job", || interrupted(killed)),
-        named("a_step_asleep_anywhere_makes_no_second_live_job", || interrupted(asleep)),
         named("an_index_that_is_behind_costs_a_look_and_gives_nothing_twice", behind),
     ]
 }
@@ -96,51 +94,6 @@ async fn killed(whole: &Dynamo, step: Step, at: u64) {
     let life = Life::of(at - 1);
     step.run(&DynamoJobStore::new(mortal(whole, &JOBS, &life).await)).await;
     goes_on(&store, step, at).await;
-}
-
-/// One process stops before a write; meanwhile others do everything there is to do with the key.
-async fn asleep(whole: &Dynamo, step: Step, at: u64) {
-    for meanwhile in [Step::Enqueue, Step::Replay, Step::Prune] {
-        let store = DynamoJobStore::new(whole.clone());
-        let base = DynamoJobStore::new(mortal(whole, &JOBS, &Life::of(u64::MAX)).await);
-        clear(&store).await;
-        past(&base).await;
-        let (life, pause) = Life::pausing(at);
-        let sleeper = DynamoJobStore::new(mortal(whole, &JOBS, &life).await);
-        let mut sleeping = step.run(&sleeper).boxed_local();
-        tokio::select! {
-            () = &mut sleeping => {
-                // It takes fewer writes than that.
-                goes_on(&store, step, at).await;
-                continue;
-            }
-            () = pause.reached.notified() => {}
-        }
-        meanwhile.run(&store).await;
-        // Sometimes the job of the meantime has ended when the sleeper wakes, sometimes not.
-        if at.is_multiple_of(2) {
-            for job in claim(&store, 25).await {
-                end(&store, &job, Ending::Done, 26).await;
-            }
-        }
-        pause.over.notify_one();
-        sleeping.await;
-        assert!(live(&store).await.len() <= 1, "{step:?} {at} while {meanwhile:?}: {:?}", live(&store).await);
-        goes_on(&store, step, at).await;
-    }
-}
-
-/// Ends and forgets whatever stands.
-async fn clear(store: &DynamoJobStore) {
-    for job in claim(store, 1_000_000).await {
-        end(store, &job, Ending::Done, 1_000_000).await;
-    }
-    for job in of_key(store).await.iter().filter(|j| j.state == JobState::Running) {
-        end(store, job, Ending::Done, 1_000_000).await;
-    }
-    let everything = Prune { ended_before: Millis(i64::MAX), dead_before: Millis(i64::MAX), limit: 99 };
-    store.prune(everything).await.unwrap();
-    assert_eq!(of_key(store).await, []);
 }
 
 fn behind() {
