@@ -17,8 +17,8 @@ compile()    { cargo test --workspace --locked --no-run --quiet; }
 classifier() { cargo build --quiet -p signal --locked && scripts/classifier.sh "$CARGO_TARGET_DIR/debug/signal"; }
 rust_tests() { cargo test --workspace --locked --no-fail-fast --quiet; }
 aws_engines() {
-  cargo test --quiet -p signal --features aws --locked --lib --test aws_start
-  cargo build --quiet -p signal --features aws --locked \
+  cargo test --quiet -p signal --features aws --locked --lib --test aws_start \
+    && cargo build --quiet -p signal --features aws --locked \
     && AFTER='python tests/outside/aws_tables.py' node tests/e2e/local-aws.mjs
 }
 browser()    { cargo build --quiet -p signal --locked && node tests/e2e/walk.mjs; }

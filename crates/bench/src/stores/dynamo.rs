@@ -66,6 +66,17 @@ pub async fn run(args: &Args, dynoxide: &Path, report: &mut Report) -> anyhow::R
     ensure!(made.success(), "cannot create the tables");
     seed(&url).await?;
     let server = Server::start_with(&args.signal, tempfile::tempdir()?, &settings).await?;
+    // Where records are shared, the session of this machine's commands is made on demand.
+    let port = server.url.rsplit(':').next().context("a port")?;
+    let asked = Command::new(&args.signal)
+        .arg("--data-dir")
+        .arg(server.data_dir())
+        .arg("operator")
+        .envs(settings)
+        .env("SIGNAL_SERVER__PORT", port)
+        .stdout(Stdio::null())
+        .status()?;
+    ensure!(asked.success(), "no operator session");
     tokio::time::sleep(Duration::from_secs(3)).await;
     gate.take();
     tokio::time::sleep(IDLE).await;
