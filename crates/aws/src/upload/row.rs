@@ -6,32 +6,22 @@ use ::upload::{KeyClaim, Upload, UploadState};
 use stdx::Fault;
 use vocab::{Millis, UploadId, UserId};
 
-/// The layout of the rows below.
+/// The layout of claims and quotas.
 const V: i64 = 1;
+/// The layout of uploads. Before 2 they also named their owner in `live_owner`, for an index that is gone.
+const UPLOAD_V: i64 = 2;
 /// Seconds since 1970.
 const TTL: &str = "ttl";
 
-/// Keys only: the list is of a handful of ids, read from the table then, and a change of state costs the
-/// index nothing.
-pub static LIVE_BY_OWNER: Index = Index {
-    name: "LiveByOwner",
-    hash: Attr::s("live_owner"),
-    range: Some(Attr::n("created_at")),
-    projection: Projection::KeysOnly,
-};
+/// Keys only: what is due is a handful of ids, read from the table then.
 pub static DUE: Index = Index {
     name: "Due",
     hash: Attr::s("due"),
     range: Some(Attr::n("due_at")),
     projection: Projection::KeysOnly,
 };
-pub static UPLOADS: Table = Table {
-    name: "Uploads",
-    hash: Attr::s("upload_id"),
-    range: None,
-    indexes: &[LIVE_BY_OWNER, DUE],
-    ttl: Some(TTL),
-};
+pub static UPLOADS: Table =
+    Table { name: "Uploads", hash: Attr::s("upload_id"), range: None, indexes: &[DUE], ttl: Some(TTL) };
 pub static UPLOAD_KEYS: Table =
     Table { name: "UploadKeys", hash: Attr::s("owner_key"), range: None, indexes: &[], ttl: Some(TTL) };
 pub static UPLOAD_QUOTAS: Table =
@@ -72,13 +62,12 @@ pub(super) fn upload_item(u: &Upload, remember: Millis) -> Result<Item, Fault> {
     let is_live = due_at.is_some();
     // The low bits of the id are random.
     let shard = (u.id.0 % u128::from(DUE_SHARDS)) as u64;
-    let item = Item::new(V)
+    let item = Item::new(UPLOAD_V)
         .s("upload_id", u.id.to_string())
         .s("owner_id", u.owner.to_string())
         .s("video_id", u.video.to_string())
         .s("state", u.state.word())
         .n("created_at", u.created_at.0)
-        .maybe_s("live_owner", is_live.then(|| u.owner.to_string()))
         .maybe_s("due", is_live.then(|| due_bucket(u.state, shard)))
         .maybe_n("due_at", due_at.map(|at| at.0))
         .maybe_n(TTL, (!is_live).then(|| seconds(u.state_changed_at.saturating_add(remember))));
@@ -86,7 +75,7 @@ pub(super) fn upload_item(u: &Upload, remember: Millis) -> Result<Item, Fault> {
 }
 
 pub(super) fn upload(item: &Item) -> Result<Upload, Fault> {
-    item.layout(V)?;
+    item.layout(UPLOAD_V)?;
     item.get_json("body")
 }
 
@@ -133,7 +122,9 @@ mod tests {
     const PLACES_V1: &str = r#"[{"upload":"00000000000000000000000007","size":100,"at":5,"open":true}]"#;
 
     fn old_upload() -> Item {
-        Item::new(1).s("upload_id", "00000000000000000000000007").s("body", UPLOAD_V1)
+        let row = Item::new(1).s("upload_id", "00000000000000000000000007").s("state", "completing");
+        let row = row.s("live_owner", "0000000000001").s("due", "completing#3").n("due_at", 15);
+        row.s("body", UPLOAD_V1)
     }
 
     #[test]
@@ -148,9 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_still_written_in_the_first_layout() {
+    fn documents_are_still_written_as_in_the_first_layout() {
         let item = upload_item(&upload(&old_upload()).unwrap(), DAY).unwrap();
         assert_eq!(item.get_s("body").unwrap(), UPLOAD_V1);
+        assert_eq!((item.layout(UPLOAD_V).unwrap(), item.opt_s("live_owner")), (2, None));
         assert_eq!((item.get_s("due").unwrap(), item.get_n("due_at").unwrap()), ("completing#3", 15));
         let read = claim(&Item::new(1).s("body", CLAIM_V1)).unwrap();
         assert_eq!(claim_item(UserId(1), "k", &read, DAY).unwrap().get_s("body").unwrap(), CLAIM_V1);
@@ -161,7 +153,7 @@ mod tests {
     #[test]
     fn a_row_of_a_newer_program_is_refused() {
         let newer = |item: Item| item.n("v", V + 1);
-        assert_eq!(upload(&newer(old_upload())).unwrap_err().kind, FaultKind::Newer);
+        assert_eq!(upload(&old_upload().n("v", UPLOAD_V + 1)).unwrap_err().kind, FaultKind::Newer);
         let item = newer(Item::new(1).s("body", CLAIM_V1));
         assert_eq!(claim(&item).unwrap_err().kind, FaultKind::Newer);
         let item = newer(Item::new(1).s("places", PLACES_V1));
@@ -173,8 +165,8 @@ mod tests {
         let open = upload(&old_upload()).unwrap();
         let ended = Upload { state: UploadState::Completed, state_changed_at: Millis(2_500), ..open.clone() };
         let item = upload_item(&ended, Millis(7_000)).unwrap();
-        assert_eq!((item.opt_s("live_owner"), item.opt_s("due"), item.opt_n(TTL)), (None, None, Some(10)));
+        assert_eq!((item.opt_s("due"), item.opt_n("due_at"), item.opt_n(TTL)), (None, None, Some(10)));
         let item = upload_item(&open, Millis(7_000)).unwrap();
-        assert!(item.opt_s("live_owner").is_some() && item.opt_n(TTL).is_none());
+        assert!(item.opt_s("due").is_some() && item.opt_n(TTL).is_none());
     }
 }

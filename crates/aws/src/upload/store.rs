@@ -1,10 +1,11 @@
 //! The port on the tables.
 
 use super::row::{
-    DUE, DUE_SHARDS, LIVE_BY_OWNER, UPLOAD_KEYS, UPLOAD_QUOTAS, UPLOADS, claim, claim_item, claim_key,
-    due_bucket, places, quota_item, quota_key, upload, upload_item, upload_key,
+    DUE, DUE_SHARDS, UPLOAD_KEYS, UPLOAD_QUOTAS, UPLOADS, claim, claim_item, claim_key, due_bucket, places,
+    quota_item, quota_key, upload, upload_item, upload_key,
 };
-use crate::dynamo::{Dynamo, Item, Key, Put, Query, Range, Read, Write};
+use crate::dynamo::{Dynamo, Key, Put, Query, Range, Read, Write};
+use ::upload::quota::Place;
 use ::upload::{
     KeyClaim, Limits, Reservation, Upload, UploadQuery, UploadState, UploadStore, UploadStoreError, Usage,
 };
@@ -25,12 +26,44 @@ impl DynamoUploadStore {
         Self { dynamo, remember }
     }
 
-    async fn rows(&self, found: Vec<Item>) -> Result<Vec<Upload>, Fault> {
-        let keys = found.iter().map(|i| Ok(Key::of(i.get_s("upload_id")?)));
-        let keys = keys.collect::<Result<Vec<_>, Fault>>()?;
-        // Strong: the index may be behind, so what it names is looked at as it is now.
-        let rows = self.dynamo.get_many(&UPLOADS, &keys, Read::Strong).await?;
+    async fn rows(&self, keys: &[Key]) -> Result<Vec<Upload>, Fault> {
+        // Strong: what names a row may be behind, so the row is looked at as it is now.
+        let rows = self.dynamo.get_many(&UPLOADS, keys, Read::Strong).await?;
         rows.iter().map(upload).collect()
+    }
+
+    /// Those that the owner's quota row names. Places of ended ones may still stand there, and one that was
+    /// handed on is no longer named in the moment before its record closes: there is nothing to resume.
+    async fn live_of(&self, owner: UserId, limit: usize) -> Result<Vec<Upload>, Fault> {
+        // Strong: the owner looks at it right after an upload was started.
+        let row = self.dynamo.get(&UPLOAD_QUOTAS, &quota_key(owner), Read::Strong).await?;
+        let named = places(row.as_ref())?.0;
+        let keys: Vec<Key> = named.iter().filter(|p| p.open).map(|p| upload_key(p.upload)).collect();
+        let mut live = self.rows(&keys).await?;
+        live.retain(|u| u.owner == owner && !u.state.has_ended());
+        live.sort_by_key(|u| (u.created_at, u.id));
+        live.truncate(limit);
+        Ok(live)
+    }
+
+    /// A live record is named by its owner's quota row, or no list would show it. The reservation before
+    /// the insert has seen to that, except where a racing start of the same key failed and gave the place
+    /// back. That one looks for the record after it gave back, this one for the place after it wrote the
+    /// record: one of the two sees what the other did.
+    async fn name(&self, u: &Upload) -> Result<(), Fault> {
+        if u.state.has_ended() {
+            return Ok(());
+        }
+        self.dynamo
+            .change(&UPLOAD_QUOTAS, &quota_key(u.owner), |seen| {
+                let mut named = places(seen)?;
+                if named.0.iter().any(|p| p.upload == u.id) {
+                    return Ok((Write::Keep, ()));
+                }
+                named.0.push(Place { upload: u.id, size: u.size_bytes, at: u.created_at, open: true });
+                Ok((Write::Put(quota_item(u.owner, &named)?), ()))
+            })
+            .await
     }
 
     async fn due(&self, state: UploadState, before: Millis, limit: usize) -> Result<Vec<Upload>, Fault> {
@@ -42,7 +75,8 @@ impl DynamoUploadStore {
         // The most overdue of all shards first, then no more rows than asked for are read.
         found.sort_by_key(|i| i.opt_n("due_at"));
         found.truncate(limit);
-        self.rows(found).await
+        let keys = found.iter().map(|i| Ok(Key::of(i.get_s("upload_id")?)));
+        self.rows(&keys.collect::<Result<Vec<_>, Fault>>()?).await
     }
 }
 
@@ -97,9 +131,13 @@ impl UploadStore for DynamoUploadStore {
                 after.release(id, refund);
                 let write =
                     if after == before { Write::Keep } else { Write::Put(quota_item(owner, &after)?) };
-                Ok((write, ()))
+                Ok::<_, Fault>((write, ()))
             })
-            .await
+            .await?;
+        if refund && let Some(row) = self.dynamo.get(&UPLOADS, &upload_key(id), Read::Strong).await? {
+            self.name(&upload(&row)?).await?;
+        }
+        Ok(())
     }
 
     async fn usage(&self, owner: UserId, now: Millis) -> Result<Usage, Fault> {
@@ -109,11 +147,15 @@ impl UploadStore for DynamoUploadStore {
     }
 
     async fn insert(&self, new: Upload) -> Result<Upload, Fault> {
-        match self.dynamo.put_new(&UPLOADS, upload_item(&new, self.remember)?).await? {
-            Put::Written => Ok(new),
-            Put::Refused(Some(standing)) => upload(&standing),
-            Put::Refused(None) => Err(Fault::unavailable("an upload left while it was being written")),
-        }
+        let stands = match self.dynamo.put_new(&UPLOADS, upload_item(&new, self.remember)?).await? {
+            Put::Written => new,
+            Put::Refused(Some(standing)) => upload(&standing)?,
+            Put::Refused(None) => {
+                return Err(Fault::unavailable("an upload left while it was being written"));
+            }
+        };
+        self.name(&stands).await?;
+        Ok(stands)
     }
 
     async fn get(&self, id: UploadId) -> Result<Upload, UploadStoreError> {
@@ -141,15 +183,10 @@ impl UploadStore for DynamoUploadStore {
             .await
     }
 
-    /// From indexes, so what was written a moment ago may be missing: these are lists for people and sweeps.
+    /// What is due comes from an index: what was written a moment ago may be missing, the next sweep sees it.
     async fn list(&self, query: UploadQuery, limit: usize) -> Result<Vec<Upload>, Fault> {
         let mut all = match query {
-            UploadQuery::LiveOf(owner) => {
-                let q = Query::of(&UPLOADS, owner.to_string(), limit).index(&LIVE_BY_OWNER);
-                let mut live = self.rows(self.dynamo.query(q).await?).await?;
-                live.retain(|u| u.owner == owner && !u.state.has_ended());
-                live
-            }
+            UploadQuery::LiveOf(owner) => self.live_of(owner, limit).await?,
             UploadQuery::ExpiredBefore(at) => {
                 let mut due = self.due(UploadState::Open, at, limit).await?;
                 due.retain(|u| u.state == UploadState::Open && u.expires_at < at);
