@@ -37,6 +37,7 @@ fn events() -> anyhow::Result<Value> {
         .collect();
     Ok(json!({
         "kinds": kinds,
+        "domain": aws::work::EVENT_TYPES,
         "schemas": { "EventBatch": schema("EventBatch")?, "Event": schema("Event")? },
     }))
 }
