@@ -1,7 +1,7 @@
 //! Uploads, idempotency keys and quota places in DynamoDB.
 //!
-//! - `Uploads`: one item an upload. One sparse index: what is due (open ones by their expiry, completing ones by
-//!   their start). An ended record is not in it and has a time to live.
+//! - `Uploads`: one item an upload. One sparse index: live ones by their expiry, with their state; a row stands at
+//!   one place there from insert to end. An ended record is not in it and has a time to live.
 //! - `UploadKeys`: one item an idempotency key, gone by its time to live.
 //! - `UploadQuotas`: one item an owner with the places of the last 24 h, so that a reservation is one condition.
 //!   Its open places name the owner's live uploads. An upload must expire within those 24 h, as it does by the

@@ -2,23 +2,26 @@
 
 use crate::dynamo::{Attr, Index, Item, Key, Projection, Table};
 use ::upload::quota::{DAY, Places};
-use ::upload::{KeyClaim, Upload, UploadState};
+use ::upload::{KeyClaim, Upload};
 use stdx::Fault;
 use vocab::{Millis, UploadId, UserId};
 
 /// The layout of claims and quotas.
 const V: i64 = 1;
-/// The layout of uploads. Before 2 they also named their owner in `live_owner`, for an index that is gone.
-const UPLOAD_V: i64 = 2;
+/// The layout of uploads. Before 2 they also named their owner in `live_owner`, for an index that is gone;
+/// before 3 completing ones stood in buckets of their own ([`old_completing_bucket`]), by their start.
+const UPLOAD_V: i64 = 3;
 /// Seconds since 1970.
 const TTL: &str = "ttl";
 
-/// Keys only: what is due is a handful of ids, read from the table then.
+/// A live row stands at one place from its insert to its end. Its state is carried along, so that a look for
+/// stuck completions reads entries of the index and only the rows that it is after. That costs a unit when an
+/// upload begins to complete; with the keys alone each sweep would have to read every live row instead.
 pub static DUE: Index = Index {
     name: "Due",
     hash: Attr::s("due"),
     range: Some(Attr::n("due_at")),
-    projection: Projection::KeysOnly,
+    projection: Projection::Include(&["state"]),
 };
 pub static UPLOADS: Table =
     Table { name: "Uploads", hash: Attr::s("upload_id"), range: None, indexes: &[DUE], ttl: Some(TTL) };
@@ -32,8 +35,14 @@ pub const TABLES: &[&Table] = &[&UPLOADS, &UPLOAD_KEYS, &UPLOAD_QUOTAS];
 /// The due index is written three times an upload: one partition takes about 300 uploads a second.
 pub(super) const DUE_SHARDS: u64 = 4;
 
-pub(super) fn due_bucket(state: UploadState, shard: u64) -> String {
-    format!("{}#{shard}", state.word())
+/// Of live uploads, by their expiry. The word is from the time when only open ones stood here.
+pub(super) fn due_bucket(shard: u64) -> String {
+    format!("open#{shard}")
+}
+
+/// Where rows of the layouts before 3 stand while they complete, by the time when they began to.
+pub(super) fn old_completing_bucket(shard: u64) -> String {
+    format!("completing#{shard}")
 }
 
 fn seconds(at: Millis) -> i64 {
@@ -54,12 +63,7 @@ pub(super) fn quota_key(owner: UserId) -> Key {
 
 /// `remember`: how long an ended record stays.
 pub(super) fn upload_item(u: &Upload, remember: Millis) -> Result<Item, Fault> {
-    let due_at = match u.state {
-        UploadState::Open => Some(u.expires_at),
-        UploadState::Completing => Some(u.state_changed_at),
-        UploadState::Completed | UploadState::Aborted => None,
-    };
-    let is_live = due_at.is_some();
+    let is_live = !u.state.has_ended();
     // The low bits of the id are random.
     let shard = (u.id.0 % u128::from(DUE_SHARDS)) as u64;
     let item = Item::new(UPLOAD_V)
@@ -68,8 +72,8 @@ pub(super) fn upload_item(u: &Upload, remember: Millis) -> Result<Item, Fault> {
         .s("video_id", u.video.to_string())
         .s("state", u.state.word())
         .n("created_at", u.created_at.0)
-        .maybe_s("due", is_live.then(|| due_bucket(u.state, shard)))
-        .maybe_n("due_at", due_at.map(|at| at.0))
+        .maybe_s("due", is_live.then(|| due_bucket(shard)))
+        .maybe_n("due_at", is_live.then_some(u.expires_at.0))
         .maybe_n(TTL, (!is_live).then(|| seconds(u.state_changed_at.saturating_add(remember))));
     item.json("body", u)
 }
@@ -112,6 +116,7 @@ pub(super) fn places(item: Option<&Item>) -> Result<Places, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ::upload::UploadState;
     use stdx::FaultKind;
     use vocab::{Bytes, VideoId};
 
@@ -142,8 +147,8 @@ mod tests {
     fn documents_are_still_written_as_in_the_first_layout() {
         let item = upload_item(&upload(&old_upload()).unwrap(), DAY).unwrap();
         assert_eq!(item.get_s("body").unwrap(), UPLOAD_V1);
-        assert_eq!((item.layout(UPLOAD_V).unwrap(), item.opt_s("live_owner")), (2, None));
-        assert_eq!((item.get_s("due").unwrap(), item.get_n("due_at").unwrap()), ("completing#3", 15));
+        assert_eq!((item.layout(UPLOAD_V).unwrap(), item.opt_s("live_owner")), (3, None));
+        assert_eq!((item.get_s("due").unwrap(), item.get_n("due_at").unwrap()), ("open#3", 20));
         let read = claim(&Item::new(1).s("body", CLAIM_V1)).unwrap();
         assert_eq!(claim_item(UserId(1), "k", &read, DAY).unwrap().get_s("body").unwrap(), CLAIM_V1);
         let read = places(Some(&Item::new(1).s("places", PLACES_V1))).unwrap();

@@ -1,10 +1,10 @@
 //! The port on the tables.
 
 use super::row::{
-    DUE, DUE_SHARDS, UPLOAD_KEYS, UPLOAD_QUOTAS, UPLOADS, claim, claim_item, claim_key, due_bucket, places,
-    quota_item, quota_key, upload, upload_item, upload_key,
+    DUE, DUE_SHARDS, UPLOAD_KEYS, UPLOAD_QUOTAS, UPLOADS, claim, claim_item, claim_key, due_bucket,
+    old_completing_bucket, places, quota_item, quota_key, upload, upload_item, upload_key,
 };
-use crate::dynamo::{Dynamo, Key, Put, Query, Range, Read, Write};
+use crate::dynamo::{Dynamo, Item, Key, Put, Query, Range, Read, Write};
 use ::upload::quota::Place;
 use ::upload::{
     KeyClaim, Limits, Reservation, Upload, UploadQuery, UploadState, UploadStore, UploadStoreError, Usage,
@@ -12,6 +12,10 @@ use ::upload::{
 use async_trait::async_trait;
 use stdx::Fault;
 use vocab::{Millis, UploadId, UserId};
+
+/// Entries of one shard of the index that a sweep looks at: about 14 read units. With more live uploads than
+/// that, a stuck completion is seen when those before it have expired.
+const LOOKED_AT_MAX: usize = 1_000;
 
 #[derive(Debug, Clone)]
 pub struct DynamoUploadStore {
@@ -34,15 +38,13 @@ impl DynamoUploadStore {
 
     /// Those that the owner's quota row names. Places of ended ones may still stand there, and one that was
     /// handed on is no longer named in the moment before its record closes: there is nothing to resume.
-    async fn live_of(&self, owner: UserId, limit: usize) -> Result<Vec<Upload>, Fault> {
+    async fn live_of(&self, owner: UserId) -> Result<Vec<Upload>, Fault> {
         // Strong: the owner looks at it right after an upload was started.
         let row = self.dynamo.get(&UPLOAD_QUOTAS, &quota_key(owner), Read::Strong).await?;
         let named = places(row.as_ref())?.0;
         let keys: Vec<Key> = named.iter().filter(|p| p.open).map(|p| upload_key(p.upload)).collect();
         let mut live = self.rows(&keys).await?;
         live.retain(|u| u.owner == owner && !u.state.has_ended());
-        live.sort_by_key(|u| (u.created_at, u.id));
-        live.truncate(limit);
         Ok(live)
     }
 
@@ -66,13 +68,29 @@ impl DynamoUploadStore {
             .await
     }
 
-    async fn due(&self, state: UploadState, before: Millis, limit: usize) -> Result<Vec<Upload>, Fault> {
+    /// Live ones that the index has in `state`, by their expiry.
+    async fn due(&self, state: UploadState, range: Range, limit: usize) -> Result<Vec<Upload>, Fault> {
         let mut found = Vec::new();
         for shard in 0..DUE_SHARDS {
-            let q = Query::of(&UPLOADS, due_bucket(state, shard), limit).index(&DUE);
+            let q = Query::of(&UPLOADS, due_bucket(shard), LOOKED_AT_MAX).index(&DUE);
+            found.extend(self.dynamo.query(q.range(range.clone())).await?);
+        }
+        found.retain(|i| i.opt_s("state") == Some(state.word()));
+        self.first(found, limit).await
+    }
+
+    /// Completing ones that were last written before layout 3; there are none a day after its coming.
+    async fn old_completing(&self, before: Millis, limit: usize) -> Result<Vec<Upload>, Fault> {
+        let mut found = Vec::new();
+        for shard in 0..DUE_SHARDS {
+            let q = Query::of(&UPLOADS, old_completing_bucket(shard), limit).index(&DUE);
             found.extend(self.dynamo.query(q.range(Range::Before(before.0.to_string()))).await?);
         }
-        // The most overdue of all shards first, then no more rows than asked for are read.
+        self.first(found, limit).await
+    }
+
+    /// The most overdue of all shards first, then no more rows than asked for are read.
+    async fn first(&self, mut found: Vec<Item>, limit: usize) -> Result<Vec<Upload>, Fault> {
         found.sort_by_key(|i| i.opt_n("due_at"));
         found.truncate(limit);
         let keys = found.iter().map(|i| Ok(Key::of(i.get_s("upload_id")?)));
@@ -186,19 +204,22 @@ impl UploadStore for DynamoUploadStore {
     /// What is due comes from an index: what was written a moment ago may be missing, the next sweep sees it.
     async fn list(&self, query: UploadQuery, limit: usize) -> Result<Vec<Upload>, Fault> {
         let mut all = match query {
-            UploadQuery::LiveOf(owner) => self.live_of(owner, limit).await?,
+            UploadQuery::LiveOf(owner) => self.live_of(owner).await?,
             UploadQuery::ExpiredBefore(at) => {
-                let mut due = self.due(UploadState::Open, at, limit).await?;
+                let before = Range::Before(at.0.to_string());
+                let mut due = self.due(UploadState::Open, before, limit).await?;
                 due.retain(|u| u.state == UploadState::Open && u.expires_at < at);
                 due
             }
             UploadQuery::CompletingBefore(at) => {
-                let mut due = self.due(UploadState::Completing, at, limit).await?;
+                let mut due = self.due(UploadState::Completing, Range::All, LOOKED_AT_MAX).await?;
+                due.extend(self.old_completing(at, limit).await?);
                 due.retain(|u| u.state == UploadState::Completing && u.state_changed_at < at);
                 due
             }
         };
         all.sort_by_key(|u| (u.created_at, u.id));
+        all.truncate(limit);
         Ok(all)
     }
 
