@@ -14,7 +14,7 @@ const SAID: &str = "this build has no engines of AWS: build with --features aws"
 
 /// Nothing stands outside the process.
 #[derive(Default)]
-pub struct Remote;
+pub struct Remote(());
 
 impl Remote {
     pub fn checks(&self) -> &[Arc<dyn Check>] {
