@@ -98,7 +98,7 @@ async fn a_death_in_a_change(dynamo: Dynamo) {
         let dying = store(&mortal(&dynamo, &ACCOUNTS, &life).await);
         let _ = dying.update(changed).await;
         let stands = store(&dynamo).get(UserId(ids)).await.unwrap();
-        assert_eq!(stands.email.as_deref(), Some(if writes < 3 { &old } else { &new }).map(String::as_str));
+        assert_eq!(stands.email.as_deref(), Some(if writes < 3 { old.as_str() } else { new.as_str() }));
         let (held, free) = if writes < 3 { (&old, &new) } else { (&new, &old) };
         let taken = store(&dynamo).insert(user(ids + 1, held)).await;
         assert!(matches!(taken, Err(E::EmailTaken)), "{writes}: {taken:?}");
