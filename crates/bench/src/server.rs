@@ -17,7 +17,10 @@ pub struct Server {
     pub to_first_page: Duration,
 }
 
-fn free_port() -> anyhow::Result<u16> {
+/// The setting of the port, where a benchmark must know it beforehand.
+pub const PORT: &str = "SIGNAL_SERVER__PORT";
+
+pub fn free_port() -> anyhow::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
@@ -37,7 +40,8 @@ impl Server {
         data: tempfile::TempDir,
         settings: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let (port, s3) = (free_port()?, free_port()?);
+        let wanted = settings.iter().find(|(name, _)| *name == PORT).and_then(|(_, port)| port.parse().ok());
+        let (port, s3) = (wanted.map_or_else(free_port, Ok)?, free_port()?);
         let url = format!("http://127.0.0.1:{port}");
         let started = Instant::now();
         let child = Command::new(signal)

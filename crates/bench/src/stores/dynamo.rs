@@ -3,7 +3,7 @@
 
 use super::toll::{Toll, TollGate, Tolls, sum};
 use crate::report::{Better, Figure, Report};
-use crate::server::Server;
+use crate::server::{PORT, Server, free_port};
 use crate::walk::media::{phone_clip, publish};
 use crate::{Args, seed};
 use anyhow::{Context, ensure};
@@ -51,7 +51,9 @@ async fn double(program: &Path) -> anyhow::Result<(Double, String)> {
 pub async fn run(args: &Args, dynoxide: &Path, report: &mut Report) -> anyhow::Result<()> {
     let (_double, behind) = double(dynoxide).await?;
     let (gate, url) = TollGate::open(behind).await?;
+    let port = free_port()?.to_string();
     let settings = [
+        (PORT, port.as_str()),
         ("SIGNAL_STORES__URL", "dynamodb://us-east-1/bench-"),
         ("SIGNAL_STORES__ENDPOINT", url.as_str()),
         ("SIGNAL_SERVER__SECRET", "a secret of the benchmark, 32 bytes or more"),
@@ -65,18 +67,17 @@ pub async fn run(args: &Args, dynoxide: &Path, report: &mut Report) -> anyhow::R
         .status()?;
     ensure!(made.success(), "cannot create the tables");
     seed(&url).await?;
-    let server = Server::start_with(&args.signal, tempfile::tempdir()?, &settings).await?;
     // Where records are shared, the session of this machine's commands is made on demand.
-    let port = server.url.rsplit(':').next().context("a port")?;
+    let data = tempfile::tempdir()?;
     let asked = Command::new(&args.signal)
         .arg("--data-dir")
-        .arg(server.data_dir())
+        .arg(data.path())
         .arg("operator")
         .envs(settings)
-        .env("SIGNAL_SERVER__PORT", port)
         .stdout(Stdio::null())
         .status()?;
     ensure!(asked.success(), "no operator session");
+    let server = Server::start_with(&args.signal, data, &settings).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     gate.take();
     tokio::time::sleep(IDLE).await;
