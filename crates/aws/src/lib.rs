@@ -22,6 +22,8 @@ pub mod objects;
 #[cfg(any(feature = "feed", feature = "engagement", feature = "events"))]
 mod pack;
 pub mod policy;
+#[cfg(all(feature = "catalog", feature = "identity", feature = "engagement"))]
+pub mod remember;
 pub mod sdk;
 #[cfg(feature = "upload")]
 pub mod upload;

@@ -32,7 +32,7 @@ const KEPT: Millis = Millis(600_000);
 /// Notices of one question. More wait for the next.
 const PAGE: usize = 200;
 /// Progress of one video is told no more often than this: each telling is a write.
-const PROGRESS_EVERY: Millis = Millis(3_000);
+const PROGRESS_EVERY: Millis = Millis(6_000);
 /// A change must not wait for its notice.
 const PATIENCE: Duration = Duration::from_millis(500);
 

@@ -2,7 +2,7 @@
 
 use super::house::House;
 use super::media::concurrency;
-use crate::config::Config;
+use crate::config::{Config, Records};
 use ::identity::renewal::HOUSEKEEP_BATCH;
 use ::identity::{IssueError, Issuer};
 use async_trait::async_trait;
@@ -15,6 +15,9 @@ use work::{JobContext, JobError, JobHandler, Outcome, Runner, RunnerDeps, WorkPo
 
 /// How often decisions that a crash left behind are looked for.
 const SETTLE_EVERY: Millis = Millis::from_secs(10);
+
+/// Where every row of progress is paid for.
+const SHARED_PROGRESS: Millis = Millis::from_secs(10);
 
 /// Forgets sessions and keys that are long over; periodic.
 pub const HOUSEKEEP: &str = "identity.housekeep";
@@ -56,6 +59,9 @@ impl JobHandler for Housekeeping {
 
 pub fn policy(config: &Config) -> WorkPolicy {
     let mut policy = WorkPolicy { poll_every: Millis(config.work.poll_ms.max(10)), ..WorkPolicy::default() };
+    if config.records().is_ok_and(|r| r != Records::Embedded) {
+        policy.progress_every = SHARED_PROGRESS;
+    }
     policy.drain =
         Millis::from_secs(i64::try_from(config.server.drain_s).unwrap_or(10).saturating_sub(2).max(1));
     for kind in [JUDGE, ENCODE] {

@@ -15,6 +15,7 @@ use aws::dynamo::Dynamo;
 use aws::feed::SeenRules;
 use aws::notices::Notices;
 use aws::objects::{Encryption, PartSums, S3Objects, S3Settings};
+use aws::remember::{RememberPolicy, RememberedAccounts, RememberedTotals, RememberedVideos};
 use aws::{Aws, AwsPolicy, AwsSettings};
 use catalog::StatusListener;
 use std::sync::{Arc, Mutex};
@@ -80,6 +81,7 @@ pub async fn records(
     let remember = upload::UploadPolicy::default().remember;
     let counting = engagement::EngagementPolicy::default();
     let d = || dynamo.clone();
+    let (clock, shown) = (|| Arc::clone(base.clock), RememberPolicy::default());
     let jobs: Arc<dyn work::JobStore> = Arc::new(aws::work::DynamoJobStore::new(d()));
     let jobs = match base.config.delivery_of_jobs()? {
         JobDelivery::Asking => jobs,
@@ -88,10 +90,14 @@ pub async fn records(
         }
     };
     Ok(Records {
-        videos: Arc::new(aws::catalog::DynamoVideoStore::new(d())),
+        videos: Arc::new(RememberedVideos::new(aws::catalog::DynamoVideoStore::new(d()), clock(), &shown)),
         jobs,
         library: Arc::new(aws::catalog::DynamoLibraryStore::new(d())),
-        accounts: Arc::new(aws::identity::DynamoAccountStore::new(d())),
+        accounts: Arc::new(RememberedAccounts::new(
+            aws::identity::DynamoAccountStore::new(d()),
+            clock(),
+            &shown,
+        )),
         sessions: Arc::new(aws::identity::DynamoSessionStore::new(d())),
         keys: Arc::new(aws::identity::DynamoKeyStore::new(d())),
         links: Some(Arc::new(aws::identity::DynamoLinkStore::new(d()))),
@@ -100,7 +106,11 @@ pub async fn records(
         moderation: Arc::new(aws::moderation::DynamoModerationStore::new(d())),
         blocks: Arc::new(aws::moderation::DynamoBlockList::new(d())),
         events: Arc::new(aws::events::DynamoEventLog::new(d(), base.config.stores.event_shards)),
-        engagement: Arc::new(aws::engagement::DynamoEngagementStore::new(d(), counting)),
+        engagement: Arc::new(RememberedTotals::new(
+            aws::engagement::DynamoEngagementStore::new(d(), counting),
+            clock(),
+            &shown,
+        )),
         queue: Arc::new(aws::feed::DynamoWarmQueue::new(d(), feed::QueueRules::default())),
         seen: Arc::new(aws::feed::DynamoSeenStore::new(d(), SeenRules::default())),
     })

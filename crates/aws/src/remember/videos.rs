@@ -1,0 +1,77 @@
+//! Published videos, as feeds and lists show them.
+
+use super::RememberPolicy;
+use super::kept::Kept;
+use async_trait::async_trait;
+use catalog::{Advance, Edit, Video, VideoPage, VideoStore, VideoStoreError};
+use std::sync::Arc;
+use stdx::Clock;
+use vocab::{Millis, Status, UserId, VideoId};
+
+type Result<T> = std::result::Result<T, VideoStoreError>;
+
+/// A video store whose [`VideoStore::get_many`] may answer for a published video what stood up to
+/// [`RememberPolicy::video_life`] ago. Every other question and every write goes through.
+pub struct RememberedVideos<S> {
+    inner: S,
+    kept: Kept<VideoId, Arc<Video>>,
+}
+
+impl<S> RememberedVideos<S> {
+    pub fn new(inner: S, clock: Arc<dyn Clock>, policy: &RememberPolicy) -> Self {
+        Self { inner, kept: Kept::new(policy.records_max, policy.video_life, clock) }
+    }
+
+    /// A video on its way is not kept: its next step is seconds away.
+    fn note(&self, video: Video) -> Video {
+        if video.status == Status::Published {
+            self.kept.put(video.id, Arc::new(video.clone()));
+        } else {
+            self.kept.drop(&video.id);
+        }
+        video
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: VideoStore> VideoStore for RememberedVideos<S> {
+    async fn insert(&self, video: Video) -> Result<()> {
+        self.inner.insert(video).await
+    }
+    async fn get(&self, id: VideoId) -> Result<Video> {
+        self.inner.get(id).await.map(|video| self.note(video))
+    }
+    async fn get_many(&self, ids: &[VideoId]) -> Result<Vec<Video>> {
+        let load = async |missing: Vec<VideoId>| {
+            let videos = self.inner.get_many(&missing).await?;
+            let keyed = videos.into_iter().map(|v| (v.id, v.status == Status::Published, Arc::new(v)));
+            Ok::<_, VideoStoreError>(keyed.map(|(id, keep, v)| (id, v, keep)).collect())
+        };
+        let found = self.kept.many(ids, load).await?;
+        Ok(found.into_iter().map(Arc::unwrap_or_clone).collect())
+    }
+    async fn advance(&self, step: Advance) -> Result<Video> {
+        self.inner.advance(step).await.map(|video| self.note(video))
+    }
+    async fn edit(&self, id: VideoId, revision: u64, edit: Edit) -> Result<Video> {
+        self.inner.edit(id, revision, edit).await.map(|video| self.note(video))
+    }
+    async fn give(&self, id: VideoId, from: UserId, to: UserId) -> Result<Video> {
+        self.inner.give(id, from, to).await.map(|video| self.note(video))
+    }
+    async fn list_by_owner(&self, owner: UserId, before: Option<VideoId>, limit: usize) -> Result<VideoPage> {
+        self.inner.list_by_owner(owner, before, limit).await
+    }
+    async fn list_public(&self, before: Option<(Millis, VideoId)>, limit: usize) -> Result<Vec<Video>> {
+        self.inner.list_public(before, limit).await
+    }
+    async fn list_by_status(
+        &self,
+        status: Status,
+        changed_before: Millis,
+        limit: usize,
+    ) -> Result<Vec<Video>> {
+        self.inner.list_by_status(status, changed_before, limit).await
+    }
+}

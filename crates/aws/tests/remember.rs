@@ -1,0 +1,101 @@
+//! What is kept in process keeps every promise to the process that writes, and its time to all others.
+
+use aws::remember::{RememberPolicy, RememberedAccounts, RememberedTotals, RememberedVideos};
+use catalog::{Advance, MemoryVideoStore, Video, VideoStore};
+use engagement::{EngagementPolicy, EngagementStore, MemoryEngagementStore};
+use identity::{AccountStore, MemoryAccountStore};
+use std::sync::Arc;
+use stdx::{Clock, ManualClock, SystemClock};
+use testkit::{Case, case, trials};
+use vocab::{Millis, Status, UserId, VideoId};
+
+/// Two processes over one store: one remembers, the other writes past it.
+struct Pair {
+    here: RememberedVideos<Arc<dyn VideoStore>>,
+    elsewhere: Arc<dyn VideoStore>,
+    clock: Arc<ManualClock>,
+}
+
+fn pair() -> Arc<Pair> {
+    let elsewhere: Arc<dyn VideoStore> = Arc::new(MemoryVideoStore::default());
+    let clock = Arc::new(ManualClock::at(Millis(1_780_000_000_000)));
+    let time = Arc::clone(&clock) as Arc<dyn Clock>;
+    let here = RememberedVideos::new(Arc::clone(&elsewhere), time, &RememberPolicy::default());
+    Arc::new(Pair { here, elsewhere, clock })
+}
+
+const ID: VideoId = VideoId(7 << 20);
+
+async fn given(pair: &Pair, status: Status) {
+    let mut video = Video::reserved(ID, UserId(1), "0".repeat(32), pair.clock.now());
+    video.status = status;
+    pair.elsewhere.insert(video).await.expect("new");
+}
+
+async fn removed_elsewhere(pair: &Pair, from: Status) {
+    let step = Advance::new(ID, from, Status::Removed, pair.clock.now());
+    pair.elsewhere.advance(step).await.expect("legal");
+}
+
+async fn shown(pair: &Pair) -> Status {
+    pair.here.get_many(&[ID]).await.expect("answers")[0].status
+}
+
+async fn a_published_video_is_shown_from_memory_for_its_time(pair: Arc<Pair>) {
+    given(&pair, Status::Published).await;
+    assert_eq!(shown(&pair).await, Status::Published);
+    removed_elsewhere(&pair, Status::Published).await;
+    assert_eq!(shown(&pair).await, Status::Published);
+    pair.clock.advance(RememberPolicy::default().video_life);
+    assert_eq!(shown(&pair).await, Status::Removed);
+}
+
+async fn asking_for_one_record_tells_the_truth_and_mends_what_is_kept(pair: Arc<Pair>) {
+    given(&pair, Status::Published).await;
+    assert_eq!(shown(&pair).await, Status::Published);
+    removed_elsewhere(&pair, Status::Published).await;
+    assert_eq!(pair.here.get(ID).await.expect("there").status, Status::Removed);
+    assert_eq!(shown(&pair).await, Status::Removed);
+}
+
+async fn a_video_on_its_way_is_read_every_time(pair: Arc<Pair>) {
+    given(&pair, Status::InReview).await;
+    assert_eq!(shown(&pair).await, Status::InReview);
+    removed_elsewhere(&pair, Status::InReview).await;
+    assert_eq!(shown(&pair).await, Status::Removed);
+}
+
+fn own() -> Vec<Case<Arc<Pair>>> {
+    vec![
+        case(
+            "a_published_video_is_shown_from_memory_for_its_time",
+            a_published_video_is_shown_from_memory_for_its_time,
+        ),
+        case(
+            "asking_for_one_record_tells_the_truth_and_mends_what_is_kept",
+            asking_for_one_record_tells_the_truth_and_mends_what_is_kept,
+        ),
+        case("a_video_on_its_way_is_read_every_time", a_video_on_its_way_is_read_every_time),
+    ]
+}
+
+fn main() {
+    let (clock, policy): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), RememberPolicy::default());
+    let (c, p) = (Arc::clone(&clock), policy.clone());
+    let mut all =
+        trials("remembered_videos", catalog::conformance::cases(), move || -> Arc<dyn VideoStore> {
+            Arc::new(RememberedVideos::new(MemoryVideoStore::default(), Arc::clone(&c), &p))
+        });
+    let (c, p) = (Arc::clone(&clock), policy.clone());
+    let accounts = identity::conformance::account_cases();
+    all.extend(trials("remembered_accounts", accounts, move || -> Arc<dyn AccountStore> {
+        Arc::new(RememberedAccounts::new(MemoryAccountStore::default(), Arc::clone(&c), &p))
+    }));
+    let counters = engagement::conformance::cases();
+    all.extend(trials("remembered_totals", counters, move || -> Arc<dyn EngagementStore> {
+        let inner = MemoryEngagementStore::new(EngagementPolicy::default());
+        Arc::new(RememberedTotals::new(inner, Arc::clone(&clock), &policy))
+    }));
+    all.extend(trials("remembered", own(), pair));
+    testkit::main(all)
+}
