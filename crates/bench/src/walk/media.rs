@@ -60,6 +60,7 @@ pub fn phone_clip(source: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// From complete to published, the person's time taken out.
+#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only what DynamoDB charges asks for all of it"))]
 pub struct Published {
     pub video: String,
     pub wall_s: f64,
