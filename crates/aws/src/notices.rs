@@ -1,8 +1,8 @@
 //! What happened to videos, told from each process to all others: a row a change, read a moment later.
 //!
 //! Best effort, like every status listener: whoever misses a notice finds the same truth in the record.
-//! EventBridge would want a queue and a rule for every process that comes and goes; a partition a minute,
-//! asked for what is new, costs half a read unit a question and nothing to set up.
+//! For houses without SQS and a bus (`work::Bus`): nothing to set up, but a write a change on the way to
+//! publication, and a question each second.
 
 use crate::dynamo::{Attr, Dynamo, Item, Query, Range, Table};
 use async_trait::async_trait;

@@ -12,7 +12,7 @@ mod videos;
 
 pub use accounts::RememberedAccounts;
 pub use totals::RememberedTotals;
-pub use videos::RememberedVideos;
+pub use videos::{News, RememberedVideos};
 
 use vocab::Millis;
 

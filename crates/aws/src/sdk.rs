@@ -14,6 +14,7 @@ use stdx::Entropy;
 
 /// So that callers need not know the SDK.
 pub type SqsClient = aws_sdk_sqs::Client;
+pub type EventBridgeClient = aws_sdk_eventbridge::Client;
 
 /// Where AWS is, or what stands in for it.
 #[derive(Debug, Clone, Default)]

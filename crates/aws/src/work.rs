@@ -36,7 +36,7 @@ pub use ears::{Ears, EarsDeps};
 pub use jobs::DynamoJobStore;
 pub use mail::Mailbox;
 pub use post::JobLetter;
-pub use queues::{QUEUES, create_queues};
+pub use queues::{QUEUES, create_bus, create_queues};
 pub use row::JOBS;
 pub use video_event::{EVENT_TYPES, VideoEvent};
 

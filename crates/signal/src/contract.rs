@@ -14,6 +14,7 @@ pub fn document() -> anyhow::Result<Value> {
         "version": VERSION,
         "tables": crate::wiring::aws::tables(),
         "queues": crate::wiring::aws::queues(),
+        "bus": bus(),
         "bucket": aws::objects::BUCKET,
         "events": events()?,
         "env": env()?,
@@ -21,6 +22,22 @@ pub fn document() -> anyhow::Result<Value> {
         "cache_classes": cache_classes(),
         "objects": objects(),
     }))
+}
+
+/// The bus, and what each running process makes for itself there.
+fn bus() -> Value {
+    json!({
+        "name": crate::wiring::aws::bus_name(""),
+        "each_process": {
+            "queue": "ears-<16 hex digits>", "rule": "ears-<16 hex digits>",
+            "actions": [
+                "events:PutEvents", "events:PutRule", "events:PutTargets", "events:RemoveTargets",
+                "events:DeleteRule", "sqs:CreateQueue", "sqs:TagQueue", "sqs:ListQueues", "sqs:ListQueueTags",
+                "sqs:SetQueueAttributes", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage",
+                "sqs:DeleteQueue",
+            ],
+        },
+    })
 }
 
 /// What clients send, as the API's document describes it, and the words of its kinds.
@@ -71,11 +88,11 @@ fn roles() -> Value {
         {
             "role": "api", "command": ["run", "api"], "port": "SIGNAL_SERVER__PORT",
             "live": "/healthz", "ready": "/readyz", "metrics": "/metrics",
-            "uses": ["tables", "objects"], "keeps_on_disk": "nothing",
+            "uses": ["tables", "objects", "queues", "bus"], "keeps_on_disk": "nothing",
         },
         {
             "role": "worker", "command": ["run", "worker"], "port": null,
-            "uses": ["tables", "objects", "queues"], "keeps_on_disk": "scratch of running jobs",
+            "uses": ["tables", "objects", "queues", "bus"], "keeps_on_disk": "scratch of running jobs",
         },
         {
             "role": "objects", "command": ["run", "objects"], "port": "SIGNAL_OBJECTS__PORT",

@@ -46,7 +46,7 @@ impl<S: AccountStore> AccountStore for RememberedAccounts<S> {
     async fn update(&self, user: User) -> Result<User> {
         let id = user.id;
         let written = self.inner.update(user).await;
-        self.kept.drop(&id);
+        self.kept.forget(&id);
         written
     }
     async fn search(&self, filter: UserFilter) -> Result<Vec<User>> {

@@ -22,11 +22,11 @@ impl<K: Hash + Eq + Copy, V: Clone> Kept<K, V> {
         self.values.insert(key, (self.clock.now(), value));
     }
 
-    pub fn drop(&self, key: &K) {
+    pub fn forget(&self, key: &K) {
         self.values.remove(key);
     }
 
-    pub fn drop_all(&self) {
+    pub fn forget_all(&self) {
         self.values.clear();
     }
 

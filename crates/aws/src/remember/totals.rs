@@ -31,7 +31,7 @@ impl<S: EngagementStore> EngagementStore for RememberedTotals<S> {
     async fn fold(&self, batch: ShardBatch) -> Result<u64> {
         let touched: Vec<VideoId> = batch.events.iter().filter_map(|e| e.event.video).collect();
         let folded = self.inner.fold(batch).await;
-        touched.iter().for_each(|video| self.kept.drop(video));
+        touched.iter().for_each(|video| self.kept.forget(video));
         folded
     }
     async fn totals(&self, videos: &[VideoId]) -> Result<Vec<Totals>> {
@@ -50,12 +50,12 @@ impl<S: EngagementStore> EngagementStore for RememberedTotals<S> {
     async fn react(&self, reaction: Reaction) -> Result<u64> {
         let video = reaction.video;
         let count = self.inner.react(reaction).await;
-        self.kept.drop(&video);
+        self.kept.forget(&video);
         count
     }
     async fn merge(&self, from: UserId, into: UserId) -> Result<()> {
         let merged = self.inner.merge(from, into).await;
-        self.kept.drop_all();
+        self.kept.forget_all();
         merged
     }
     async fn forget(&self, before: Millis) -> Result<()> {

@@ -3,7 +3,7 @@
 use super::RememberPolicy;
 use super::kept::Kept;
 use async_trait::async_trait;
-use catalog::{Advance, Edit, Video, VideoPage, VideoStore, VideoStoreError};
+use catalog::{Advance, Edit, StatusListener, Video, VideoPage, VideoStore, VideoStoreError};
 use std::sync::Arc;
 use stdx::Clock;
 use vocab::{Millis, Status, UserId, VideoId};
@@ -14,21 +14,44 @@ type Result<T> = std::result::Result<T, VideoStoreError>;
 /// [`RememberPolicy::video_life`] ago. Every other question and every write goes through.
 pub struct RememberedVideos<S> {
     inner: S,
-    kept: Kept<VideoId, Arc<Video>>,
+    kept: News,
+}
+
+/// What is kept, to be told what other processes wrote.
+#[derive(Clone)]
+pub struct News(Arc<Kept<VideoId, Arc<Video>>>);
+
+impl News {
+    /// A video on its way is not kept: its next step is seconds away.
+    fn note(&self, video: &Video) {
+        if video.status == Status::Published {
+            self.0.put(video.id, Arc::new(video.clone()));
+        } else {
+            self.0.forget(&video.id);
+        }
+    }
+}
+
+#[async_trait]
+impl StatusListener for News {
+    async fn changed(&self, video: &Video) {
+        self.note(video);
+    }
+    async fn progressed(&self, _: VideoId, _: UserId, _: Status, _: u8) {}
 }
 
 impl<S> RememberedVideos<S> {
     pub fn new(inner: S, clock: Arc<dyn Clock>, policy: &RememberPolicy) -> Self {
-        Self { inner, kept: Kept::new(policy.records_max, policy.video_life, clock) }
+        Self { inner, kept: News(Arc::new(Kept::new(policy.records_max, policy.video_life, clock))) }
     }
 
-    /// A video on its way is not kept: its next step is seconds away.
-    fn note(&self, video: Video) -> Video {
-        if video.status == Status::Published {
-            self.kept.put(video.id, Arc::new(video.clone()));
-        } else {
-            self.kept.drop(&video.id);
-        }
+    /// Whoever hears of changes elsewhere tells this.
+    pub fn news(&self) -> News {
+        self.kept.clone()
+    }
+
+    fn noted(&self, video: Video) -> Video {
+        self.kept.note(&video);
         video
     }
 }
@@ -40,7 +63,7 @@ impl<S: VideoStore> VideoStore for RememberedVideos<S> {
         self.inner.insert(video).await
     }
     async fn get(&self, id: VideoId) -> Result<Video> {
-        self.inner.get(id).await.map(|video| self.note(video))
+        self.inner.get(id).await.map(|video| self.noted(video))
     }
     async fn get_many(&self, ids: &[VideoId]) -> Result<Vec<Video>> {
         let load = async |missing: Vec<VideoId>| {
@@ -48,17 +71,17 @@ impl<S: VideoStore> VideoStore for RememberedVideos<S> {
             let keyed = videos.into_iter().map(|v| (v.id, v.status == Status::Published, Arc::new(v)));
             Ok::<_, VideoStoreError>(keyed.map(|(id, keep, v)| (id, v, keep)).collect())
         };
-        let found = self.kept.many(ids, load).await?;
+        let found = self.kept.0.many(ids, load).await?;
         Ok(found.into_iter().map(Arc::unwrap_or_clone).collect())
     }
     async fn advance(&self, step: Advance) -> Result<Video> {
-        self.inner.advance(step).await.map(|video| self.note(video))
+        self.inner.advance(step).await.map(|video| self.noted(video))
     }
     async fn edit(&self, id: VideoId, revision: u64, edit: Edit) -> Result<Video> {
-        self.inner.edit(id, revision, edit).await.map(|video| self.note(video))
+        self.inner.edit(id, revision, edit).await.map(|video| self.noted(video))
     }
     async fn give(&self, id: VideoId, from: UserId, to: UserId) -> Result<Video> {
-        self.inner.give(id, from, to).await.map(|video| self.note(video))
+        self.inner.give(id, from, to).await.map(|video| self.noted(video))
     }
     async fn list_by_owner(&self, owner: UserId, before: Option<VideoId>, limit: usize) -> Result<VideoPage> {
         self.inner.list_by_owner(owner, before, limit).await

@@ -6,6 +6,7 @@ mod news;
 mod outside;
 
 pub use checks::tables;
+pub use delivery::bus_name;
 pub use outside::{Outside, accounts_at, verifier};
 
 use super::stores::{Base, Records, StoredObjects};
@@ -15,7 +16,7 @@ use aws::dynamo::Dynamo;
 use aws::feed::SeenRules;
 use aws::notices::Notices;
 use aws::objects::{Encryption, PartSums, S3Objects, S3Settings};
-use aws::remember::{RememberPolicy, RememberedAccounts, RememberedTotals, RememberedVideos};
+use aws::remember::{News, RememberPolicy, RememberedAccounts, RememberedTotals, RememberedVideos};
 use aws::{Aws, AwsPolicy, AwsSettings};
 use catalog::StatusListener;
 use std::sync::{Arc, Mutex};
@@ -26,6 +27,10 @@ use stdx::{Entropy, OsEntropy};
 pub struct Remote {
     checks: Vec<Arc<dyn Check>>,
     notices: Option<Arc<Notices>>,
+    /// Tells the bus, where there is one; then there are no notices.
+    bus: Option<Arc<dyn StatusListener>>,
+    /// What this process remembers, to be told what others wrote.
+    news: Option<News>,
     /// Until it is run.
     delivery: Mutex<Option<delivery::Delivery>>,
 }
@@ -37,12 +42,12 @@ impl Remote {
 
     /// Who tells the other processes, where there are any.
     pub fn listener(&self) -> Option<Arc<dyn StatusListener>> {
-        self.notices.clone().map(|n| n as Arc<dyn StatusListener>)
+        self.bus.clone().or_else(|| self.notices.clone().map(|n| n as Arc<dyn StatusListener>))
     }
 
-    /// Offsets of the event log that one append takes. Only DynamoDB's log has notices beside it.
+    /// Offsets of the event log that one append takes.
     pub fn log_stride(&self) -> u64 {
-        if self.notices.is_some() { aws::events::OFFSETS_PER_APPEND } else { 1 }
+        if self.news.is_some() { aws::events::OFFSETS_PER_APPEND } else { 1 }
     }
 
     /// Says in one sentence what is wrong, before anything is served.
@@ -77,20 +82,24 @@ pub async fn records(
     remote.checks.extend(checks::of_tables(&dynamo));
     // Before anything else is opened: what is wrong with credentials or region is said here in plain words.
     remote.verify().await?;
-    remote.notices = Some(Arc::new(Notices::new(dynamo.clone(), Arc::clone(base.clock))));
     let remember = upload::UploadPolicy::default().remember;
     let counting = engagement::EngagementPolicy::default();
     let d = || dynamo.clone();
     let (clock, shown) = (|| Arc::clone(base.clock), RememberPolicy::default());
     let jobs: Arc<dyn work::JobStore> = Arc::new(aws::work::DynamoJobStore::new(d()));
     let jobs = match base.config.delivery_of_jobs()? {
-        JobDelivery::Asking => jobs,
+        JobDelivery::Asking => {
+            remote.notices = Some(Arc::new(Notices::new(dynamo.clone(), Arc::clone(base.clock))));
+            jobs
+        }
         JobDelivery::Sqs { region, prefix } => {
             delivery::by_queue(base, jobs, (&region, &prefix), remote).await?
         }
     };
+    let videos = RememberedVideos::new(aws::catalog::DynamoVideoStore::new(d()), clock(), &shown);
+    remote.news = Some(videos.news());
     Ok(Records {
-        videos: Arc::new(RememberedVideos::new(aws::catalog::DynamoVideoStore::new(d()), clock(), &shown)),
+        videos: Arc::new(videos),
         jobs,
         library: Arc::new(aws::catalog::DynamoLibraryStore::new(d())),
         accounts: Arc::new(RememberedAccounts::new(
@@ -149,12 +158,15 @@ pub async fn create_tables(region: &str, endpoint: &str, prefix: &str) -> anyhow
     Ok(made)
 }
 
-/// Makes the queues that are missing; answers their names.
+/// Makes the queues and the bus that are missing; answers their names.
 pub async fn create_queues(region: &str, endpoint: &str, prefix: &str) -> anyhow::Result<Vec<String>> {
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-    let client = connect(&entropy, region, endpoint).await.sqs();
-    aws::work::create_queues(&client, prefix, aws::work::QUEUES).await?;
-    Ok(aws::work::QUEUES.iter().map(|q| format!("{prefix}{}", q.name)).collect())
+    let connection = connect(&entropy, region, endpoint).await;
+    aws::work::create_queues(&connection.sqs(), prefix, aws::work::QUEUES).await?;
+    let bus = delivery::bus_name(prefix);
+    aws::work::create_bus(&connection.eventbridge(), &bus).await?;
+    let queues = aws::work::QUEUES.iter().map(|q| format!("{prefix}{}", q.name));
+    Ok(queues.chain([bus]).collect())
 }
 
 /// For the contract.

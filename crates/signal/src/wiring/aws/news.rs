@@ -16,7 +16,10 @@ const PAUSE: Duration = Duration::from_secs(5);
 impl Remote {
     /// Passes news on for as long as it is polled.
     pub async fn follow(&self, house: &House) {
-        let Some(notices) = &self.notices else { return std::future::pending().await };
+        // Revocations come with the records, by whatever way processes hear of videos.
+        if self.news.is_none() {
+            return std::future::pending().await;
+        }
         let mut caught_up = Instant::now();
         loop {
             if caught_up.elapsed() >= REVOKED_EVERY {
@@ -25,17 +28,23 @@ impl Remote {
                     tracing::warn!(%error, "what other processes revoked cannot be read");
                 }
             }
-            match notices.news().await {
-                Ok(news) => {
-                    for notice in news {
-                        pass_on(house, &notice).await;
-                    }
-                    tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(self.hear(house).await).await;
+        }
+    }
+
+    /// Passes on what was told since the last time; answers when to ask again.
+    async fn hear(&self, house: &House) -> Duration {
+        let Some(notices) = &self.notices else { return EVERY };
+        match notices.news().await {
+            Ok(news) => {
+                for notice in news {
+                    pass_on(house, &notice).await;
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "news of other processes cannot be read");
-                    tokio::time::sleep(PAUSE).await;
-                }
+                EVERY
+            }
+            Err(error) => {
+                tracing::warn!(%error, "news of other processes cannot be read");
+                PAUSE
             }
         }
     }
