@@ -87,7 +87,10 @@ impl<S: VideoStore> VideoStore for RememberedVideos<S> {
         self.inner.list_by_owner(owner, before, limit).await
     }
     async fn list_public(&self, before: Option<(Millis, VideoId)>, limit: usize) -> Result<Vec<Video>> {
-        self.inner.list_public(before, limit).await
+        // Read from the table a moment ago: what a feed chooses from is what its pages show next.
+        let listed = self.inner.list_public(before, limit).await?;
+        listed.iter().for_each(|video| self.kept.note(video));
+        Ok(listed)
     }
     async fn list_by_status(
         &self,
