@@ -91,11 +91,6 @@ impl AccountStore for MemoryAccountStore {
 #[derive(Debug, Default)]
 pub struct MemorySessionStore(Mutex<BTreeMap<SessionId, Session>>);
 
-fn stale(session: &Session) -> SessionStoreError {
-    let ended = session.ended.map(|(_, why)| why);
-    SessionStoreError::Stale { id: session.id, generation: session.generation, ended }
-}
-
 #[async_trait]
 impl SessionStore for MemorySessionStore {
     async fn open(&self, session: Session) -> Result<(), SessionStoreError> {
@@ -114,16 +109,7 @@ impl SessionStore for MemorySessionStore {
     async fn rotate(&self, id: SessionId, to: Rotation) -> Result<Session, SessionStoreError> {
         let mut sessions = lock(&self.0);
         let session = sessions.get_mut(&id).ok_or(SessionStoreError::NotFound(id))?;
-        if session.generation != to.from_generation || session.ended.is_some() {
-            return Err(stale(session));
-        }
-        session.generation += 1;
-        session.previous_hash = Some(session.secret_hash);
-        session.secret_hash = to.secret_hash;
-        session.nonce = to.nonce;
-        session.seen_at = to.at;
-        session.expires_at = to.expires_at;
-        session.retries = 0;
+        session.rotate(&to)?;
         Ok(session.clone())
     }
 
@@ -135,10 +121,7 @@ impl SessionStore for MemorySessionStore {
     ) -> Result<Session, SessionStoreError> {
         let mut sessions = lock(&self.0);
         let session = sessions.get_mut(&id).ok_or(SessionStoreError::NotFound(id))?;
-        if session.generation != generation || session.ended.is_some() || session.retries >= max {
-            return Err(stale(session));
-        }
-        session.retries += 1;
+        session.count_retry(generation, max)?;
         Ok(session.clone())
     }
 

@@ -1,5 +1,6 @@
 //! A session: one person signed in on one device, and the family of its refresh tokens.
 
+use crate::port::SessionStoreError;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -50,6 +51,24 @@ pub enum Ended {
     Replaced,
 }
 
+impl Ended {
+    const ALL: [Ended; 4] = [Self::SignedOut, Self::Revoked, Self::Reused, Self::Replaced];
+
+    /// The stable word in rows.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed_out",
+            Self::Revoked => "revoked",
+            Self::Reused => "reused",
+            Self::Replaced => "replaced",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.word() == word)
+    }
+}
+
 /// One sign-in. Its refresh tokens are one family: numbered generations, of which one is live.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Session {
@@ -80,6 +99,41 @@ pub struct Session {
 impl Session {
     pub fn is_live(&self, now: Millis) -> bool {
         self.ended.is_none() && now < self.expires_at
+    }
+}
+
+/// What every engine does to a session it holds alone; an error leaves it as it was.
+impl Session {
+    /// The next generation, if the session still stands at the one it comes from.
+    pub fn rotate(&mut self, to: &Rotation) -> Result<(), SessionStoreError> {
+        self.must_stand_at(to.from_generation)?;
+        self.generation += 1;
+        self.previous_hash = Some(self.secret_hash);
+        self.secret_hash = to.secret_hash;
+        self.nonce = to.nonce;
+        self.seen_at = to.at;
+        self.expires_at = to.expires_at;
+        self.retries = 0;
+        Ok(())
+    }
+
+    /// One more answer to a rotation already made, if fewer than `max` were counted.
+    pub fn count_retry(&mut self, generation: u32, max: u32) -> Result<(), SessionStoreError> {
+        self.must_stand_at(generation)?;
+        if self.retries >= max {
+            return Err(self.stale());
+        }
+        self.retries += 1;
+        Ok(())
+    }
+
+    fn must_stand_at(&self, generation: u32) -> Result<(), SessionStoreError> {
+        if self.generation == generation && self.ended.is_none() { Ok(()) } else { Err(self.stale()) }
+    }
+
+    fn stale(&self) -> SessionStoreError {
+        let ended = self.ended.map(|(_, why)| why);
+        SessionStoreError::Stale { id: self.id, generation: self.generation, ended }
     }
 }
 
@@ -118,6 +172,13 @@ pub struct Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_of_an_end_round_trip() {
+        assert_eq!(Ended::ALL.map(Ended::word), ["signed_out", "revoked", "reused", "replaced"]);
+        assert!(Ended::ALL.into_iter().all(|why| Ended::from_word(why.word()) == Some(why)));
+        assert_eq!(Ended::from_word("expired"), None);
+    }
 
     #[test]
     fn a_session_id_has_exactly_one_text() {

@@ -115,19 +115,8 @@ pub fn claim(name: &str, owner: UserId, by: &str) -> Item {
     Item::new(LAYOUT).s("claim", name).s("user_id", owner.to_string()).s("by", by)
 }
 
-fn ended_text(why: Ended) -> &'static str {
-    match why {
-        Ended::SignedOut => "signed_out",
-        Ended::Revoked => "revoked",
-        Ended::Reused => "reused",
-        Ended::Replaced => "replaced",
-    }
-}
-
 fn ended_of(text: &str) -> Result<Ended, Fault> {
-    let all = [Ended::SignedOut, Ended::Revoked, Ended::Reused, Ended::Replaced];
-    let found = all.into_iter().find(|why| ended_text(*why) == text);
-    found.ok_or_else(|| Fault::corrupt(format!("a session ended by {text}")))
+    Ended::from_word(text).ok_or_else(|| Fault::corrupt(format!("a session ended by {text}")))
 }
 
 /// When nothing can be done with the session any more.
@@ -160,7 +149,7 @@ pub fn session(s: &Session) -> Item {
         .b("mark_key", s.mark_key.to_vec())
         .n("retries", i64::from(s.retries))
         .maybe_n("ended_at", s.ended.map(|(at, _)| at.0))
-        .maybe_s("ended_why", s.ended.map(|(_, why)| ended_text(why).to_owned()))
+        .maybe_s("ended_why", s.ended.map(|(_, why)| why.word().to_owned()))
         .s("over_day", over_day(over.0.div_euclid(DAY.0), s.id.0 % DAY_SHELVES))
         .n("ttl", ttl);
     match s.previous_hash {

@@ -32,10 +32,6 @@ pub static SESSIONS: Table = Table {
 #[derive(Debug, Clone)]
 pub struct DynamoSessionStore(Dynamo);
 
-fn stale(s: &Session) -> SessionStoreError {
-    SessionStoreError::Stale { id: s.id, generation: s.generation, ended: s.ended.map(|(_, why)| why) }
-}
-
 fn key(id: SessionId) -> Key {
     Key::of(id.to_string())
 }
@@ -100,16 +96,7 @@ impl SessionStore for DynamoSessionStore {
 
     async fn rotate(&self, id: SessionId, to: Rotation) -> Result<Session, SessionStoreError> {
         self.change(id, |mut session| {
-            if session.generation != to.from_generation || session.ended.is_some() {
-                return Err(stale(&session));
-            }
-            session.generation += 1;
-            session.previous_hash = Some(session.secret_hash);
-            session.secret_hash = to.secret_hash;
-            session.nonce = to.nonce;
-            session.seen_at = to.at;
-            session.expires_at = to.expires_at;
-            session.retries = 0;
+            session.rotate(&to)?;
             Ok((Some(session.clone()), session))
         })
         .await
@@ -122,10 +109,7 @@ impl SessionStore for DynamoSessionStore {
         max: u32,
     ) -> Result<Session, SessionStoreError> {
         self.change(id, |mut session| {
-            if session.generation != generation || session.ended.is_some() || session.retries >= max {
-                return Err(stale(&session));
-            }
-            session.retries += 1;
+            session.count_retry(generation, max)?;
             Ok((Some(session.clone()), session))
         })
         .await

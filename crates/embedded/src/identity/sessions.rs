@@ -12,19 +12,8 @@ use vocab::{DeviceId, Millis, UserId};
 const SESSION_COLUMNS: &str = "id, v, user, device, device_name, created_at, seen_at, expires_at, generation, \
      secret_hash, previous_hash, nonce, mark_key, retries, ended_at, ended_why";
 
-fn ended_text(why: Ended) -> &'static str {
-    match why {
-        Ended::SignedOut => "signed_out",
-        Ended::Revoked => "revoked",
-        Ended::Reused => "reused",
-        Ended::Replaced => "replaced",
-    }
-}
-
 fn ended_of(text: &str) -> Result<Ended, Fault> {
-    let all = [Ended::SignedOut, Ended::Revoked, Ended::Reused, Ended::Replaced];
-    let found = all.into_iter().find(|why| ended_text(*why) == text);
-    found.ok_or_else(|| Fault::corrupt(format!("a session ended by {text}")))
+    Ended::from_word(text).ok_or_else(|| Fault::corrupt(format!("a session ended by {text}")))
 }
 
 fn session(row: &Row<'_>) -> Result<Session, Fault> {
@@ -88,15 +77,11 @@ fn write_session(conn: &Connection, s: &Session) -> Result<(), Fault> {
             s.mark_key,
             s.retries,
             s.ended.map(|(at, _)| at.0),
-            s.ended.map(|(_, why)| ended_text(why)),
+            s.ended.map(|(_, why)| why.word()),
             over_at,
         ])
     });
     written.map(|_| ()).map_err(fault)
-}
-
-fn stale(s: &Session) -> SessionStoreError {
-    SessionStoreError::Stale { id: s.id, generation: s.generation, ended: s.ended.map(|(_, why)| why) }
 }
 
 #[derive(Debug, Clone)]
@@ -142,16 +127,7 @@ impl SessionStore for EmbeddedSessionStore {
 
     async fn rotate(&self, id: SessionId, to: Rotation) -> Result<Session, SessionStoreError> {
         self.change(id, move |session| {
-            if session.generation != to.from_generation || session.ended.is_some() {
-                return Err(stale(session));
-            }
-            session.generation += 1;
-            session.previous_hash = Some(session.secret_hash);
-            session.secret_hash = to.secret_hash;
-            session.nonce = to.nonce;
-            session.seen_at = to.at;
-            session.expires_at = to.expires_at;
-            session.retries = 0;
+            session.rotate(&to)?;
             Ok(session.clone())
         })
         .await
@@ -164,10 +140,7 @@ impl SessionStore for EmbeddedSessionStore {
         max: u32,
     ) -> Result<Session, SessionStoreError> {
         self.change(id, move |session| {
-            if session.generation != generation || session.ended.is_some() || session.retries >= max {
-                return Err(stale(session));
-            }
-            session.retries += 1;
+            session.count_retry(generation, max)?;
             Ok(session.clone())
         })
         .await
