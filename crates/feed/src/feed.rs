@@ -7,13 +7,13 @@ use crate::index::{Index, is_showable};
 use crate::kernel::ctx::mix;
 use crate::page::{FeedItem, Page, PageRequest};
 use crate::policy::FeedPolicy;
-use crate::port::{Queued, SeenStore, Take, Turn, Waiting, WarmQueue};
+use crate::port::{Queued, SeenStore, Take, Turn, WarmQueue};
 use crate::reason::Reason;
 use crate::top_up::{Need, TopUp, ToppedUp, pipeline};
 use crate::why::{Recorder, Runs, Why};
 use catalog::{LibraryStore, VideoStore, VideoStoreError};
 use engagement::{EngagementPolicy, EngagementStore, retention};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use stdx::{Clock, Entropy, Fault};
 use vocab::{ImpressionId, Millis, UserId, VideoId};
@@ -242,50 +242,6 @@ impl Feed {
         Ok(true)
     }
 
-    /// Which of those waiting may not be given after all, looking no further than the page needs.
-    async fn check(
-        &self,
-        viewer: UserId,
-        waiting: &Waiting,
-        limit: usize,
-        now: Millis,
-    ) -> Result<Checked, Fault> {
-        let mut checked = Checked::default();
-        let refusals = match self.seen.refusals(viewer).await {
-            Ok(refusals) => refusals,
-            Err(fault) => {
-                tracing::warn!(error = %fault, "refusals cannot be read");
-                checked.degraded = true;
-                Default::default()
-            }
-        };
-        for step in waiting.items.chunks(limit.saturating_mul(2).max(1)) {
-            let ids: Vec<VideoId> = step.iter().map(|q| q.video).collect();
-            let cards = self.cards.get(&ids, now, self.for_page()).await?;
-            let since = now.saturating_sub(self.policy.seen_ttl);
-            let seen = self.seen.among(viewer, &ids, since).await.unwrap_or_else(|fault| {
-                tracing::warn!(error = %fault, "what was seen cannot be read");
-                checked.degraded = true;
-                HashSet::new()
-            });
-            for id in ids {
-                let shown = cards.get(&id).is_some_and(|c| {
-                    let own = self.policy.hide_own && c.video.owner == viewer;
-                    is_showable(&c.video) && !own && !refusals.owners.contains(&c.video.owner)
-                });
-                if shown && !seen.contains(&id) && !refusals.videos.contains(&id) {
-                    checked.allowed += 1;
-                } else {
-                    checked.refuse.insert(id);
-                }
-            }
-            if checked.allowed >= limit {
-                break;
-            }
-        }
-        Ok(checked)
-    }
-
     async fn again(
         &self,
         viewer: UserId,
@@ -321,7 +277,7 @@ impl Feed {
         Ok(self.page_of(viewer, turn, items, ending))
     }
 
-    fn for_page(&self) -> Freshness {
+    pub(crate) fn for_page(&self) -> Freshness {
         Freshness { video: self.policy.cache.video_age_page, totals: self.policy.cache.totals_age_page }
     }
 
@@ -404,13 +360,6 @@ enum Ending {
     More,
     Again((Millis, VideoId)),
     Exhausted,
-}
-
-#[derive(Debug, Default)]
-struct Checked {
-    allowed: usize,
-    refuse: HashSet<VideoId>,
-    degraded: bool,
 }
 
 /// The same for the same showing, different for any other.

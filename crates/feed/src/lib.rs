@@ -3,6 +3,7 @@
 pub mod board;
 pub mod candidate;
 pub mod cards;
+mod check;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod cursor;
