@@ -1,5 +1,6 @@
 //! The durable job of transcoding.
 
+use crate::names::Run;
 use crate::transcoder::Transcoder;
 use async_trait::async_trait;
 use catalog::jobs::{ENCODE, video_of};
@@ -14,10 +15,10 @@ impl JobHandler for EncodeHandler {
     }
 
     async fn run(&self, context: JobContext) -> Result<Outcome, JobError> {
-        let video = video_of(&context.job)?;
+        let (video, run) = (video_of(&context.job)?, Run::of(&context.job));
         tokio::select! {
             () = context.cancelled() => Ok(Outcome::Cancelled),
-            done = self.0.transcode(video, context.reporter()) => match done {
+            done = self.0.transcode(video, run, context.reporter()) => match done {
                 Ok(status) => {
                     tracing::info!(%video, status = status.word(), "transcoded");
                     Ok(Outcome::Done)
@@ -30,7 +31,7 @@ impl JobHandler for EncodeHandler {
 
     async fn buried(&self, job: &Job) {
         let Ok(video) = video_of(job) else { return };
-        if let Err(e) = self.0.give_up(video).await {
+        if let Err(e) = self.0.give_up(video, Run::of(job)).await {
             tracing::error!(%video, error = %e, "cannot fail a video that could not be encoded");
         }
     }
@@ -48,13 +49,12 @@ mod tests {
     #[test]
     fn no_room_anywhere_on_the_way_uses_up_no_attempt() {
         let full = || Fault::full("no space left");
-        let met: [TranscodeError; 6] = [
+        let met: [TranscodeError; 5] = [
             full().into(),
             MediaStoreError::Fault(full()).into(),
             VideoStoreError::Fault(full()).into(),
             ShelfError::Fault(full()).into(),
             ShelfError::Store(full().into()).into(),
-            ShelfError::Videos(full().into()).into(),
         ];
         for e in met {
             let ends = JobError::of(&e, e.fault());

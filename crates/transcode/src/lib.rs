@@ -9,12 +9,13 @@ pub mod names;
 pub mod policy;
 pub mod port;
 pub mod shelf;
+mod strays;
 pub mod transcoder;
 
 pub use jobs::EncodeHandler;
 pub use ladder::{LadderPlan, PlannedRung, plan};
 pub use memory::{MemoryEncoder, MemoryMediaStore};
-pub use names::Names;
+pub use names::{Names, Run};
 pub use policy::LadderProfile;
 pub use port::{
     EncodeJob, Encoded, EncodedTrack, Encoder, Expectation, MediaStore, MediaStoreError, VerifyJob,

@@ -6,6 +6,7 @@ use crate::port::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use catalog::jobs::Eraser;
 use packager::synthetic::{Synthetic, audio_track, video_track};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -55,6 +56,14 @@ impl MediaStore for MemoryMediaStore {
         let path = self.dir.join(format!("{video}-{upload}"));
         tokio::fs::write(&path, bytes).await.map_err(Fault::from)?;
         Ok(LocalFile::standing(path))
+    }
+}
+
+#[async_trait]
+impl Eraser for MemoryMediaStore {
+    async fn delete_prefix(&self, prefix: &str) -> Result<(), Fault> {
+        self.objects().retain(|key, _| !key.object_key().starts_with(prefix));
+        Ok(())
     }
 }
 

@@ -64,7 +64,6 @@ pub struct Expectation {
 #[async_trait]
 pub trait Encoder: Send + Sync + 'static {
     /// Names everything that changes the bytes of the output (program, version, settings).
-    /// Part of every rendition's id.
     fn fingerprint(&self) -> String;
     /// Dropping the future kills the work.
     async fn encode(&self, job: EncodeJob) -> Result<Encoded, MediaError>;
@@ -83,8 +82,8 @@ pub enum MediaStoreError {
 /// The objects of a video: the raw file to read, drafts of pass A to read, the package to write.
 #[async_trait]
 pub trait MediaStore: Send + Sync + 'static {
-    /// Durable and whole under its key, or not there. Overwrites: a second run of an encode writes the same
-    /// names, as long as nobody could have read them.
+    /// Durable and whole under its key, or not there. Overwrites, though no two runs of an encode write the
+    /// same names.
     async fn put(&self, key: MediaKey, content: Content) -> Result<(), MediaStoreError>;
     /// What was put; `NotFound` when nothing was.
     async fn get(&self, key: MediaKey) -> Result<Bytes, MediaStoreError>;

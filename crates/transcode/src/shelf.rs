@@ -3,7 +3,7 @@
 use crate::names::Names;
 use crate::port::{Content, Encoded, MediaStore, MediaStoreError};
 use bytes::Bytes;
-use catalog::{Package, RenditionFacts, SpriteFacts, Video, VideoStore, VideoStoreError};
+use catalog::{Package, RenditionFacts, SpriteFacts, Video};
 use moderation::Draft;
 use moderation::record::digest_of;
 use packager::{Muxed, PackError, SpriteSheet, Variant};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use stdx::Fault;
 use tokio::io::AsyncWriteExt;
 use vocab::ladder::START_RUNG;
-use vocab::{Kbps, MediaKey, PackageId, RenditionId, RungName, Status, VideoId};
+use vocab::{Kbps, MediaKey, PackageId, RenditionId, RungName, VideoId};
 
 /// Why a package could not be put together or stored.
 #[derive(Debug, thiserror::Error)]
@@ -23,11 +23,6 @@ pub enum ShelfError {
     Store(#[from] MediaStoreError),
     #[error("{0} came back from the store changed")]
     Changed(RungName),
-    /// Another run was faster, or the video was taken down: nothing may be written any more.
-    #[error("the video is no longer being encoded")]
-    Overtaken,
-    #[error(transparent)]
-    Videos(#[from] VideoStoreError),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -36,10 +31,8 @@ impl ShelfError {
     /// The engine's fault inside.
     pub const fn fault(&self) -> Option<&Fault> {
         match self {
-            Self::Store(MediaStoreError::Fault(fault))
-            | Self::Videos(VideoStoreError::Fault(fault))
-            | Self::Fault(fault) => Some(fault),
-            Self::Pack(_) | Self::Store(_) | Self::Changed(_) | Self::Overtaken | Self::Videos(_) => None,
+            Self::Store(MediaStoreError::Fault(fault)) | Self::Fault(fault) => Some(fault),
+            Self::Pack(_) | Self::Store(_) | Self::Changed(_) => None,
         }
     }
 }
@@ -63,7 +56,6 @@ pub struct Shelved {
 
 /// Writes and reads the objects of one package.
 pub struct Shelf<'a> {
-    pub videos: &'a dyn VideoStore,
     pub media: &'a dyn MediaStore,
     pub video: &'a Video,
     pub names: &'a Names,
@@ -180,12 +172,8 @@ impl Shelf<'_> {
         Ok(())
     }
 
-    /// Writes only while the video is being encoded: a run that lost its lease and does not know it yet
-    /// must not touch what another one has published under the same names.
+    /// Asks nobody: the names are this run's alone.
     async fn put(&self, key: MediaKey, bytes: impl Into<Bytes> + Send) -> Result<(), ShelfError> {
-        if self.videos.get(self.id()).await?.status != Status::Encoding {
-            return Err(ShelfError::Overtaken);
-        }
         self.media.put(key, Content::Bytes(bytes.into())).await?;
         stdx::crash::reached(crate::transcoder::OBJECT_STORED);
         Ok(())

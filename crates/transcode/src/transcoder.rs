@@ -1,12 +1,14 @@
 //! Encodes, packages, verifies and publishes one approved video.
 
 use crate::ladder::{LadderPlan, plan};
-use crate::names::Names;
+use crate::names::{Names, Run};
 use crate::policy::LadderProfile;
 use crate::port::{
     EncodeJob, Encoder, Expectation, LocalFile, MediaError, MediaStore, MediaStoreError, Progress, VerifyJob,
 };
 use crate::shelf::{Shelf, ShelfError, Shelved};
+use crate::strays;
+use catalog::jobs::Eraser;
 use catalog::{Advance, Facts, Package, StatusListener, Video, VideoStore, VideoStoreError};
 use moderation::Draft;
 use moderation::record::digest_of;
@@ -36,6 +38,8 @@ pub struct TranscoderDeps {
     /// Told the progress inside a step.
     pub listener: Arc<dyn StatusListener>,
     pub media: Arc<dyn MediaStore>,
+    /// Takes away what killed runs left.
+    pub eraser: Arc<dyn Eraser>,
     pub encoder: Arc<dyn Encoder>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -113,7 +117,6 @@ struct Order {
     raw: LocalFile,
     draft: Draft,
     plan: LadderPlan,
-    names: Names,
 }
 
 #[derive(Clone)]
@@ -125,40 +128,53 @@ impl Transcoder {
     }
 
     /// Brings an approved video to publication. Running it again, or twice at once, publishes it once.
-    pub async fn transcode(&self, id: VideoId, progress: Progress) -> Result<Status, TranscodeError> {
+    pub async fn transcode(
+        &self,
+        id: VideoId,
+        run: Run,
+        progress: Progress,
+    ) -> Result<Status, TranscodeError> {
         let video = match self.0.videos.get(id).await {
             Ok(video) => video,
             Err(VideoStoreError::NotFound(_)) => return Ok(Status::Erased),
             Err(e) => return Err(e.into()),
         };
-        if !matches!(video.status, Status::Approved | Status::Encoding | Status::Verifying) {
-            return Ok(video.status);
-        }
-        match self.run(video, progress).await {
-            Ok(status) => Ok(status),
-            Err(Halt::Refused(reason)) => self.fail(id, reason).await,
-            Err(Halt::Again(TranscodeError::Shelf(ShelfError::Overtaken))) => {
-                Ok(self.0.videos.get(id).await?.status)
-            }
-            Err(Halt::Again(e)) => Err(e),
-        }
+        let waits = matches!(video.status, Status::Approved | Status::Encoding | Status::Verifying);
+        let (status, wrote_in_vain) = match video.status {
+            status if !waits => (status, false),
+            _ => match self.run(video, run, progress).await {
+                Ok(Some(published)) => (published.status, false),
+                Ok(None) => (self.stands(id).await?, true),
+                Err(Halt::Refused(reason)) => (self.fail(id, reason).await?, true),
+                Err(Halt::Again(e)) => return Err(e),
+            },
+        };
+        strays::remove(&self.0, id, run, wrote_in_vain).await?;
+        Ok(status)
     }
 
     /// After the last attempt: a reason instead of a video that stands still for ever.
-    pub async fn give_up(&self, id: VideoId) -> Result<Status, TranscodeError> {
-        self.fail(id, catalog::sweep::gave_up()).await
+    pub async fn give_up(&self, id: VideoId, run: Run) -> Result<Status, TranscodeError> {
+        let status = self.fail(id, catalog::sweep::gave_up()).await?;
+        strays::remove(&self.0, id, run, true).await?;
+        Ok(status)
     }
 
-    async fn run(&self, video: Video, progress: Progress) -> Result<Status, Halt> {
+    /// `None`: the video went elsewhere meanwhile.
+    async fn run(&self, video: Video, run: Run, progress: Progress) -> Result<Option<Video>, Halt> {
         let order = self.order(&video).await?;
-        let Some(video) = self.start(video).await? else { return Ok(Status::Removed) };
+        let Some(video) = self.start(video).await? else { return Ok(None) };
         crash::reached(STARTED);
         let work = WorkDir::create(&self.0.work_root, &format!("{}-{:016x}", video.id, self.0.entropy.u64()))
             .map_err(Fault::from)?;
-        let (videos, media) = (self.0.videos.as_ref(), self.0.media.as_ref());
-        let shelf = Shelf { videos, media, video: &video, names: &order.names };
+        let names = Names::new(&video, run);
+        let shelf = Shelf { media: self.0.media.as_ref(), video: &video, names: &names };
         let encoded = self.encode(&video, &order, &work, &progress).await?;
         crash::reached(ENCODED);
+        // Encoding takes long: whoever lost meanwhile need not store what nobody will see.
+        if self.stands(video.id).await? != Status::Encoding {
+            return Ok(None);
+        }
         let segment_ms = u32::try_from(order.plan.segment_ms.0).unwrap_or(2_000);
         let shelved = shelf.put_renditions(&encoded, segment_ms).await?;
         crash::reached(RENDITIONS_STORED);
@@ -166,7 +182,7 @@ impl Transcoder {
         crash::reached(PACKAGE_STORED);
         progress(STORE_PERCENT);
         let step = Advance::new(video.id, Status::Encoding, Status::Verifying, self.0.clock.now());
-        let Some(moved) = self.advance(step).await? else { return self.stands(video.id).await };
+        let Some(moved) = self.advance(step).await? else { return Ok(None) };
         crash::reached(VERIFYING);
         self.verify(&shelf, &order, (&shelved, &package), (&work, &progress)).await?;
         crash::reached(VERIFIED);
@@ -189,8 +205,7 @@ impl Transcoder {
         let facts = self.0.media.get(MediaKey::DraftFacts { video: video.id, digest }).await?;
         let draft: Draft = serde_json::from_slice(&facts).map_err(Fault::corrupt)?;
         let plan = plan(&draft.source, &video.transform, &self.0.profile).map_err(Halt::Refused)?;
-        let names = Names::new(video, &content, &plan, &self.0.encoder.fingerprint());
-        Ok(Order { raw, draft, plan, names })
+        Ok(Order { raw, draft, plan })
     }
 
     /// `None`: the video went elsewhere meanwhile.
@@ -198,7 +213,7 @@ impl Transcoder {
         if video.status == Status::Encoding {
             return Ok(Some(video));
         }
-        // A verification that was cut short starts over: what was stored has the same names.
+        // A verification that was cut short starts over, under names of its own.
         let from = [Status::Approved, Status::Verifying];
         let step = Advance::from_any(video.id, &from, Status::Encoding, self.0.clock.now());
         Ok(self.advance(step).await?)
@@ -216,7 +231,7 @@ impl Transcoder {
         }
     }
 
-    async fn stands(&self, id: VideoId) -> Result<Status, Halt> {
+    async fn stands(&self, id: VideoId) -> Result<Status, TranscodeError> {
         Ok(self.0.videos.get(id).await?.status)
     }
 
@@ -300,18 +315,15 @@ impl Transcoder {
         self.0.listener.progressed(video.id, video.owner, status, percent).await;
     }
 
-    async fn publish(&self, video: &Video, package: Package) -> Result<Status, Halt> {
+    /// `None`: another run did, or the video was taken down.
+    async fn publish(&self, video: &Video, package: Package) -> Result<Option<Video>, Halt> {
         let now = self.0.clock.now();
-        let published_at = video.published_at.or(Some(now));
+        let (id, published_at) = (package.id, video.published_at.or(Some(now)));
         let facts = Facts { package: Some(package), published_at, failure: Some(None), ..Facts::default() };
         let step = Advance::new(video.id, Status::Verifying, Status::Published, now).with(facts);
-        match self.advance(step).await? {
-            Some(video) => {
-                crash::reached(PUBLISHED);
-                Ok(video.status)
-            }
-            None => self.stands(video.id).await,
-        }
+        let published = self.advance(step).await?;
+        crash::reached(PUBLISHED);
+        Ok(published.filter(|v| v.package.as_ref().is_some_and(|p| p.id == id)))
     }
 
     async fn fail(&self, id: VideoId, reason: FailureReason) -> Result<Status, TranscodeError> {

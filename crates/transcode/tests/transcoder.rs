@@ -1,21 +1,22 @@
 //! The agent on memory: what it writes, when it refuses, and that twice is once.
 
 use async_trait::async_trait;
+use catalog::jobs::Eraser;
 use catalog::{
-    Advance, Facts, MemoryVideoStore, Metadata, SourceFacts, SpriteFacts, StatusListener, Transform,
-    VerdictFacts, Video, VideoStore,
+    Advance, Edit, Facts, MemoryVideoStore, Metadata, SourceFacts, SpriteFacts, StatusListener, Transform,
+    VerdictFacts, Video, VideoPage, VideoStore, VideoStoreError,
 };
 use moderation::port::{Content, LocalFile, MediaError};
 use moderation::{Draft, record::digest_of};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use stdx::{Fault, ManualClock, SeededEntropy};
 use transcode::{
     EncodeJob, Encoded, Encoder, LadderProfile, MediaStore, MediaStoreError, MemoryEncoder, MemoryMediaStore,
-    TranscodeError, Transcoder, TranscoderDeps, VerifyJob,
+    Run, TranscodeError, Transcoder, TranscoderDeps, VerifyJob,
 };
-use vocab::{Bytes, FailureReason, MediaKey, Millis, Status, UploadId, UserId, Verdict, VideoId};
+use vocab::{Bytes, FailureReason, JobId, MediaKey, Millis, Status, UploadId, UserId, Verdict, VideoId};
 
 const RAW: &[u8] = b"the file as it was sent";
 const UPLOAD: UploadId = UploadId(5);
@@ -63,6 +64,13 @@ impl MediaStore for Media {
     }
 }
 
+#[async_trait]
+impl Eraser for Media {
+    async fn delete_prefix(&self, prefix: &str) -> Result<(), Fault> {
+        self.inner.delete_prefix(prefix).await
+    }
+}
+
 /// A memory encoder that can refuse.
 #[derive(Default)]
 struct Enc {
@@ -90,12 +98,67 @@ impl Encoder for Enc {
     }
 }
 
+/// A memory catalog that counts what it is asked.
+#[derive(Default)]
+struct Videos {
+    inner: MemoryVideoStore,
+    reads: AtomicU32,
+}
+
+#[async_trait]
+impl VideoStore for Videos {
+    async fn insert(&self, video: Video) -> Result<(), VideoStoreError> {
+        self.inner.insert(video).await
+    }
+    async fn get(&self, id: VideoId) -> Result<Video, VideoStoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.inner.get(id).await
+    }
+    async fn get_many(&self, ids: &[VideoId]) -> Result<Vec<Video>, VideoStoreError> {
+        self.inner.get_many(ids).await
+    }
+    async fn advance(&self, step: Advance) -> Result<Video, VideoStoreError> {
+        self.inner.advance(step).await
+    }
+    async fn edit(&self, id: VideoId, revision: u64, edit: Edit) -> Result<Video, VideoStoreError> {
+        self.inner.edit(id, revision, edit).await
+    }
+    async fn give(&self, id: VideoId, from: UserId, to: UserId) -> Result<Video, VideoStoreError> {
+        self.inner.give(id, from, to).await
+    }
+    async fn list_by_owner(
+        &self,
+        owner: UserId,
+        before: Option<VideoId>,
+        limit: usize,
+    ) -> Result<VideoPage, VideoStoreError> {
+        self.inner.list_by_owner(owner, before, limit).await
+    }
+    async fn list_public(
+        &self,
+        before: Option<(Millis, VideoId)>,
+        limit: usize,
+    ) -> Result<Vec<Video>, VideoStoreError> {
+        self.inner.list_public(before, limit).await
+    }
+    async fn list_by_status(
+        &self,
+        status: Status,
+        changed_before: Millis,
+        limit: usize,
+    ) -> Result<Vec<Video>, VideoStoreError> {
+        self.inner.list_by_status(status, changed_before, limit).await
+    }
+}
+
 struct World {
-    videos: Arc<MemoryVideoStore>,
+    videos: Arc<Videos>,
     media: Arc<Media>,
     encoder: Arc<Enc>,
     listener: Arc<Listener>,
     transcoder: Transcoder,
+    /// The fence of the next run.
+    claims: AtomicU64,
     dir: tempfile::TempDir,
 }
 
@@ -152,7 +215,7 @@ impl World {
         let dir = tempfile::tempdir().expect("a directory");
         let raw = dir.path().join("raw");
         std::fs::create_dir(&raw).expect("a directory");
-        let videos = Arc::new(MemoryVideoStore::default());
+        let videos = Arc::new(Videos::default());
         let inner = MemoryMediaStore::new(raw);
         let media =
             Arc::new(Media { inner, rots: AtomicBool::new(false), fails_after: AtomicU32::new(u32::MAX) });
@@ -161,13 +224,14 @@ impl World {
             videos: videos.clone(),
             listener: listener.clone(),
             media: media.clone(),
+            eraser: media.clone(),
             encoder: encoder.clone(),
             clock: Arc::new(ManualClock::default()),
             entropy: Arc::new(SeededEntropy::new(1)),
             profile: LadderProfile::default(),
             work_root: dir.path().join("work"),
         });
-        Self { videos, media, encoder, listener, transcoder, dir }
+        Self { videos, media, encoder, listener, transcoder, claims: AtomicU64::new(1), dir }
     }
 
     async fn with(self, video: Video) -> Self {
@@ -201,7 +265,8 @@ impl World {
     }
 
     async fn run(&self, id: u64) -> Result<Status, TranscodeError> {
-        self.transcoder.transcode(VideoId(id), Arc::new(|_| {})).await
+        let fence = self.claims.fetch_add(1, Ordering::SeqCst);
+        self.transcoder.transcode(VideoId(id), Run { job: JobId(id), fence }, Arc::new(|_| {})).await
     }
 
     async fn get(&self, id: u64) -> Video {
@@ -251,20 +316,31 @@ async fn an_approved_video_is_published_with_all_its_objects() {
 }
 
 #[tokio::test]
-async fn a_second_run_does_nothing_and_a_repeated_one_writes_the_same_names() {
+async fn a_second_run_does_nothing_and_a_resumed_one_leaves_one_package() {
     let w = World::new().await.with(video(7)).await;
     w.run(7).await.expect("publishes");
-    let (first, keys) = (w.get(7).await, w.public_keys());
+    let keys = w.public_keys();
     assert_eq!(w.run(7).await.expect("is published"), Status::Published);
     assert_eq!(w.encoder.inner.encodes.load(Ordering::SeqCst), 1);
+    assert_eq!(w.public_keys(), keys, "and takes nothing of the first away");
 
-    // A crash after everything was stored but before the last step: the video stands in `Verifying`.
-    let mut again = video(7);
-    again.status = Status::Verifying;
-    let w2 = World::new().await.with(again).await;
+    // Cut short after everything was stored: what that run wrote goes when another one has published.
+    let w2 = World::new().await.with(video(7)).await;
+    w2.encoder.fails_verify.store(true, Ordering::SeqCst);
+    w2.run(7).await.expect_err("cut short");
+    let first = w2.public_keys();
+    w2.encoder.fails_verify.store(false, Ordering::SeqCst);
     w2.run(7).await.expect("publishes");
-    assert_eq!(w2.get(7).await.package, first.package);
-    assert_eq!(w2.public_keys(), keys);
+    assert_eq!(w2.public_keys().len(), keys.len());
+    assert!(w2.public_keys().iter().all(|k| !first.contains(k)), "no name is written twice");
+}
+
+#[tokio::test]
+async fn storing_an_object_asks_the_catalog_nothing() {
+    let w = World::new().await.with(video(7)).await;
+    w.run(7).await.expect("publishes");
+    let (asked, stored) = (w.videos.reads.load(Ordering::SeqCst), w.public_keys().len() as u32);
+    assert!(asked <= 3 && stored > 20, "{asked} reads for {stored} objects");
 }
 
 #[tokio::test]
@@ -277,7 +353,7 @@ async fn two_runs_at_once_publish_one_package() {
     assert_eq!(v.status, Status::Published);
     let renditions = v.package.expect("a package").renditions.len();
     let inits = w.public_keys().iter().filter(|k| k.ends_with("init.mp4")).count();
-    assert_eq!(inits, renditions);
+    assert_eq!(inits, renditions, "the loser took its own away");
 }
 
 #[tokio::test]
@@ -384,7 +460,7 @@ async fn a_takedown_during_the_encode_wins() {
 
 /// An encoder during whose work somebody else publishes the video.
 struct Slow {
-    videos: Arc<MemoryVideoStore>,
+    videos: Arc<Videos>,
     inner: MemoryEncoder,
 }
 
@@ -411,13 +487,15 @@ async fn a_run_that_was_overtaken_writes_nothing() {
         videos: w.videos.clone(),
         listener: w.listener.clone(),
         media: w.media.clone(),
+        eraser: w.media.clone(),
         encoder: Arc::new(Slow { videos: w.videos.clone(), inner: MemoryEncoder::default() }),
         clock: Arc::new(ManualClock::default()),
         entropy: Arc::new(SeededEntropy::new(2)),
         profile: LadderProfile::default(),
         work_root: w.dir.path().join("work"),
     });
-    let ended = transcoder.transcode(VideoId(7), Arc::new(|_| {})).await.expect("no error");
+    let run = Run { job: JobId(1), fence: 1 };
+    let ended = transcoder.transcode(VideoId(7), run, Arc::new(|_| {})).await.expect("no error");
     assert_eq!(ended, Status::Published);
     assert!(w.public_keys().is_empty());
 }
@@ -438,6 +516,9 @@ async fn trim_and_mute_reach_the_package_and_giving_up_has_a_reason() {
     assert!(p.renditions.iter().all(|r| !r.codecs.contains("mp4a")));
 
     let w = World::new().await.with(video(8)).await;
-    assert_eq!(w.transcoder.give_up(VideoId(8)).await.expect("fails"), Status::Failed);
+    assert_eq!(
+        w.transcoder.give_up(VideoId(8), Run { job: JobId(1), fence: 1 }).await.expect("fails"),
+        Status::Failed
+    );
     assert_eq!(w.get(8).await.failure.expect("a reason").code, "internal.gave_up");
 }

@@ -255,6 +255,7 @@ impl Pipeline {
             videos: Arc::clone(&base.videos),
             listener: Arc::clone(&base.listener),
             media: Arc::clone(&stores.objects.media),
+            eraser: Arc::clone(&stores.objects.eraser),
             encoder: media.encoder,
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
