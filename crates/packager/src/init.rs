@@ -1,7 +1,7 @@
 //! The init segment: what the tracks are, and no samples.
 
 use crate::boxes::{PackError, Writer};
-use crate::codec::video_size;
+use crate::codec::{is_av1, video_size};
 use crate::track::{Kind, Track};
 
 const MOVIE_TIMESCALE: u32 = 1000;
@@ -15,7 +15,8 @@ pub(crate) fn init_segment(tracks: &[&Track<'_>]) -> Result<Vec<u8>, PackError> 
     }
     let mut w = Writer::default();
     w.boxed(b"ftyp", |w| {
-        w.raw(b"iso6").u32(512).raw(b"iso6isomavc1mp41");
+        let codec = if tracks.iter().any(|t| is_av1(t.stsd)) { b"av01" } else { b"avc1" };
+        w.raw(b"iso6").u32(512).raw(b"iso6isom").raw(codec).raw(b"mp41");
     });
     w.boxed(b"moov", |w| {
         movie_header(w, tracks.len() as u32);

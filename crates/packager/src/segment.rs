@@ -1,10 +1,14 @@
-//! One media segment: `styp`, one `moof` with a run a track, one `mdat` with the picture first.
+//! One media segment: `styp`, then fragments: a `moof` with a run a track and an `mdat` with the
+//! picture first.
 
 use crate::boxes::Writer;
 use crate::track::{Sample, Track};
+use std::ops::Range;
 
 const KEY_FLAGS: u32 = 0x0200_0000;
 const DEPENDENT_FLAGS: u32 = 0x0101_0000;
+/// Room for the boxes around the samples; a guess that saves copies.
+const STRUCTURE_BYTES: usize = 4 << 10;
 
 /// The part of a track that stands in a segment.
 pub(crate) struct Part<'a> {
@@ -20,18 +24,25 @@ impl Part<'_> {
     }
 }
 
-/// The segment, and the length of the prefix that holds the first picture.
-pub(crate) fn segment(number: u32, parts: &[Part<'_>]) -> (Vec<u8>, usize) {
-    let payload: usize = parts.iter().map(Part::bytes).sum();
+/// A segment of one fragment or more, numbered from `first`, and where in it each fragment's first
+/// picture is: from its `moof` to the end of its first sample.
+pub(crate) fn segment(first: u32, fragments: &[Vec<Part<'_>>]) -> (Vec<u8>, Vec<Range<usize>>) {
+    let payload: usize = fragments.iter().flatten().map(Part::bytes).sum();
     let mut w = Writer::default();
+    w.out.reserve(payload + STRUCTURE_BYTES);
     w.boxed(b"styp", |w| {
         w.raw(b"msdh").u32(0).raw(b"msdhmsix");
     });
+    let pictures = fragments.iter().zip(first..).map(|(parts, n)| fragment(&mut w, n, parts)).collect();
+    (w.out, pictures)
+}
+
+fn fragment(w: &mut Writer, number: u32, parts: &[Part<'_>]) -> Range<usize> {
     let moof_start = w.out.len();
     let mut patches = Vec::new();
     w.boxed(b"moof", |w| {
         w.full(b"mfhd", 0, 0, |w| {
-            w.u32(number + 1);
+            w.u32(number);
         });
         for (i, part) in parts.iter().enumerate() {
             w.boxed(b"traf", |w| patches.push(traf(w, i as u32 + 1, part)));
@@ -42,7 +53,6 @@ pub(crate) fn segment(number: u32, parts: &[Part<'_>]) -> (Vec<u8>, usize) {
         w.out[patch..patch + 4].copy_from_slice(&(data_at as u32).to_be_bytes());
         data_at += part.bytes();
     }
-    w.out.reserve(payload + 8);
     let mdat = w.out.len() + 8;
     w.boxed(b"mdat", |w| {
         for part in parts {
@@ -52,7 +62,7 @@ pub(crate) fn segment(number: u32, parts: &[Part<'_>]) -> (Vec<u8>, usize) {
         }
     });
     let first = parts.first().and_then(|p| p.samples.first()).map_or(0, |s| s.size as usize);
-    (w.out, mdat + first)
+    moof_start..mdat + first
 }
 
 /// Writes a `traf` and returns where its data offset stands.

@@ -21,13 +21,22 @@ const AAC_FRAME: u32 = 1024;
 
 /// A video track file as `ffmpeg -movflags +cmaf` lays it out.
 pub fn video_track(s: Synthetic) -> Vec<u8> {
+    picture_track(s, (b"avc1", b"avcC"), &[1, 0x64, 0, 0x1f, 0xff, 0xe0, 0])
+}
+
+/// The same, of AV1.
+pub fn av1_track(s: Synthetic) -> Vec<u8> {
+    picture_track(s, (b"av01", b"av1C"), &[0x81, 5, 0x0c, 0])
+}
+
+fn picture_track(s: Synthetic, (entry, configuration): (&[u8; 4], &[u8; 4]), codec: &[u8]) -> Vec<u8> {
     let mut w = Writer::default();
     head(&mut w, Kind::Video, s.fps * 512, |w| {
-        w.boxed(b"avc1", |w| {
+        w.boxed(entry, |w| {
             w.zeros(6).u16(1).zeros(16).u16(s.width).u16(s.height);
             w.u32(0x48_0000).u32(0x48_0000).zeros(4).u16(1).zeros(32).u16(24).u16(0xffff);
-            w.boxed(b"avcC", |w| {
-                w.raw(&[1, 0x64, 0, 0x1f, 0xff, 0xe0, 0]);
+            w.boxed(configuration, |w| {
+                w.raw(codec);
             });
         });
     });
