@@ -3,6 +3,8 @@
 mod closer;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "conformance")]
+pub mod conformance_second_look;
 pub mod decisions;
 pub mod jobs;
 pub mod memory;
@@ -13,19 +15,20 @@ pub mod port;
 pub mod record;
 pub mod reviews;
 pub mod sampling;
+mod second_look;
 pub mod settle;
 pub mod verdict;
 pub mod work_dir;
 
 pub use decisions::Ask;
 pub use jobs::{JudgeHandler, SETTLE, SettleHandler};
-pub use memory::{MemoryBlockList, MemoryModerationStore, MemorySourceFiles};
+pub use memory::{MemoryBlockList, MemoryModerationStore, MemorySecondLook, MemorySourceFiles};
 pub use moderator::{Attempt, JudgeError, Moderator, ModeratorDeps};
 pub use policy::{CloserPolicy, ModerationPolicy, Reason, Rule, SamplingPolicy, Trigger, Unjudged};
 pub use port::{
     BlockEntry, BlockList, CloserJob, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier,
     LocalFile, Loudness, MediaError, ModerationStore, ModerationStoreError, Progress, SampledFrame,
-    SourceFiles, Sprite, Trail, TrailFilter,
+    SecondLook, SecondLookJob, Sight, SourceFiles, Sprite, Trail, TrailFilter,
 };
 pub use record::{ClassifierId, Decider, Decision, Draft, JudgedFrame, LabelSummary, ModerationRecord};
 pub use reviews::{Detail, QueuePage, ReviewError, Reviews, ReviewsDeps, Waiting};

@@ -1,8 +1,8 @@
 //! The ports in memory: the executable specification, and what tests run on.
 
 use crate::port::{
-    BlockEntry, BlockList, Content, FileError, LocalFile, ModerationStore, ModerationStoreError, SourceFiles,
-    Trail, TrailFilter,
+    BlockEntry, BlockList, Content, FileError, LocalFile, ModerationStore, ModerationStoreError, SecondLook,
+    SecondLookJob, Sight, SourceFiles, Trail, TrailFilter,
 };
 use crate::record::ModerationRecord;
 use async_trait::async_trait;
@@ -113,6 +113,63 @@ impl BlockList for MemoryBlockList {
         let mut all: Vec<_> = lock(&self.0).values().cloned().collect();
         all.sort_by_key(|e| std::cmp::Reverse(place(e)));
         Ok(all.into_iter().filter(|e| before.as_ref().is_none_or(|b| place(e) < *b)).take(limit).collect())
+    }
+}
+
+/// A service that sees what it was told to see, and counts what it is paid for.
+#[derive(Debug, Default)]
+pub struct MemorySecondLook {
+    judges: Vec<String>,
+    looks: Mutex<Looks>,
+}
+
+/// By content hash.
+#[derive(Debug, Default)]
+struct Looks {
+    script: HashMap<String, Option<Vec<Sight>>>,
+    answered: HashMap<String, Option<Vec<Sight>>>,
+    is_down: bool,
+    billed: u32,
+}
+
+impl MemorySecondLook {
+    pub fn judging(labels: &[&str]) -> Self {
+        Self { judges: labels.iter().map(|l| (*l).to_owned()).collect(), ..Self::default() }
+    }
+    /// What will be seen in these bytes; `None` = they cannot be judged. Others are clean.
+    pub fn will_see(&self, content_sha256: &str, sights: Option<Vec<Sight>>) {
+        lock(&self.looks).script.insert(content_sha256.to_owned(), sights);
+    }
+    pub fn set_down(&self, is_down: bool) {
+        lock(&self.looks).is_down = is_down;
+    }
+    /// Videos that were paid for.
+    pub fn billed(&self) -> u32 {
+        lock(&self.looks).billed
+    }
+}
+
+#[async_trait]
+impl SecondLook for MemorySecondLook {
+    fn judges(&self) -> &[String] {
+        &self.judges
+    }
+
+    async fn findings(&self, job: &SecondLookJob) -> Result<Option<Vec<Sight>>, Fault> {
+        let mut looks = lock(&self.looks);
+        if let Some(answer) = looks.answered.get(&job.content_sha256) {
+            return Ok(answer.clone());
+        }
+        if looks.is_down {
+            return Err(Fault::unavailable("the service is down"));
+        }
+        let mut answer = looks.script.get(&job.content_sha256).cloned().unwrap_or(Some(Vec::new()));
+        if let Some(sights) = &mut answer {
+            sights.sort_by_key(|s| s.at_ms);
+        }
+        looks.billed += 1;
+        looks.answered.insert(job.content_sha256.clone(), answer.clone());
+        Ok(answer)
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::opinion::{Scene, is_overtaken, number, stands};
 use crate::port::{
     BlockEntry, BlockList, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier, LocalFile,
-    MediaError, ModerationStoreError, Progress, SourceFiles,
+    MediaError, ModerationStoreError, Progress, SecondLook, SourceFiles,
 };
 use crate::record::{ClassifierId, Draft, ModerationRecord, digest_of};
 use crate::settle::{Desk, SettleError};
@@ -34,6 +34,8 @@ pub struct ModeratorDeps {
     pub examiner: Arc<dyn Examiner>,
     /// `None` = a person looks at everything.
     pub classifier: Option<Arc<dyn FrameClassifier>>,
+    /// Tier B by a service. `None` = the examiner's frames and the classifier.
+    pub second_look: Option<Arc<dyn SecondLook>>,
     pub entropy: Arc<dyn Entropy>,
     /// Where pass A works; see [`crate::work_dir::clear`].
     pub work_root: PathBuf,
@@ -50,6 +52,8 @@ pub enum JudgeError {
     ExamineFault(Fault),
     #[error("the classifier: {0}")]
     Classify(Fault),
+    #[error("the closer look: {0}")]
+    SecondLook(Fault),
     /// Somebody wrote the record meanwhile, or the bytes changed under us.
     #[error("{0} changed while it was judged")]
     Changed(&'static str),
@@ -61,9 +65,10 @@ impl JudgeError {
     /// The engine's fault inside, which says what another try needs.
     pub const fn fault(&self) -> Option<&Fault> {
         match self {
-            Self::Files(FileError::Fault(fault)) | Self::ExamineFault(fault) | Self::Classify(fault) => {
-                Some(fault)
-            }
+            Self::Files(FileError::Fault(fault))
+            | Self::ExamineFault(fault)
+            | Self::Classify(fault)
+            | Self::SecondLook(fault) => Some(fault),
             Self::Settle(settle) => settle.fault(),
             Self::Files(_) | Self::Examine(_) | Self::Changed(_) => None,
         }
@@ -184,7 +189,7 @@ impl Moderator {
         }
         self.keep(video.id, &record, &seen).await?;
         crash::reached(KEPT);
-        let scene = Scene { seen: &seen, raw: raw.path(), work: work.path(), attempt };
+        let scene = Scene { seen: &seen, raw: raw.path(), upload, work: work.path(), attempt };
         let record = self.decide(record, &scene, blocked.as_ref()).await?;
         crash::reached(RECORDED);
         let facts = Facts { source: Some(seen.source), ..Facts::default() };
@@ -209,7 +214,7 @@ impl Moderator {
     /// The model that looks first; `None` = people look at everything.
     pub fn classifier_id(&self) -> Option<ClassifierId> {
         let c = self.0.classifier.as_ref()?;
-        Some(ClassifierId { name: c.name().to_owned(), version: c.version().to_owned() })
+        Some(ClassifierId { name: c.name().to_owned(), version: c.version() })
     }
 
     /// Level-1 labels of the policy that no model of this process looks for.

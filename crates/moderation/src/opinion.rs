@@ -1,17 +1,19 @@
 //! The machine's opinion: classify the frames, rule, write it down.
 
+use crate::closer::Closer;
 use crate::moderator::{Attempt, JudgeError, Moderator};
 use crate::port::{BlockEntry, Examination, SampledFrame, Trail};
 use crate::record::{Decider, Decision, JudgedFrame, ModerationRecord, action};
 use crate::verdict::{self, Ruling};
 use std::path::Path;
 use stdx::Fault;
-use vocab::{Finding, Verdict};
+use vocab::{Finding, UploadId, Verdict};
 
 /// What there is to judge by.
 pub(crate) struct Scene<'a> {
     pub seen: &'a Examination,
     pub raw: &'a Path,
+    pub upload: UploadId,
     pub work: &'a Path,
     pub attempt: &'a Attempt,
 }
@@ -31,12 +33,18 @@ impl Moderator {
         record.classifier = self.classifier_id().filter(|_| answer.is_some());
         let mut judged = answer.unwrap_or_else(|| unseen(&scene.seen.frames));
         let mut ruling = verdict::rule(&judged, judges, &desk.policy);
-        if let (Some(judges), false) = (judges, ruling.closer.is_empty())
-            && let Some(closer) = self.look_closer(&record, scene, &ruling.closer).await?
-        {
-            ruling = verdict::rule_closer(&judged, &closer, judges, &desk.policy);
-            judged.extend(closer);
-            judged.sort_by_key(|f| (f.at_ms, f.n));
+        if let (Some(judges), false) = (judges, ruling.closer.is_empty()) {
+            match self.look_closer(&record, scene, &ruling.closer).await? {
+                Closer::Cannot => {}
+                Closer::Failed => {
+                    verdict::escalate(&mut ruling, "It could not be looked at closer.".into());
+                }
+                Closer::Judged(closer, also) => {
+                    ruling = verdict::rule_closer((&judged, judges), (&closer, &also), &desk.policy);
+                    judged.extend(closer);
+                    judged.sort_by_key(|f| (f.at_ms, f.n));
+                }
+            }
         }
         record.frames = judged;
         record.labels.clone_from(&ruling.labels);

@@ -113,12 +113,41 @@ pub trait Examiner: Send + Sync + 'static {
 #[async_trait]
 pub trait FrameClassifier: Send + Sync + 'static {
     fn name(&self) -> &str;
-    /// Changes whenever the same frame could get another answer (model, labels, preprocessing).
-    fn version(&self) -> &str;
+    /// Changes whenever the same frame could get another answer (model, labels, preprocessing). A service
+    /// says it with its answers: before the first one it is the version that is expected.
+    fn version(&self) -> String;
     /// The level-1 labels this classifier can see at all.
     fn judges(&self) -> &[String];
     /// One list of findings a frame, in the order of `frames`; an empty list = nothing seen.
     async fn classify(&self, frames: &[SampledFrame]) -> Result<Vec<Vec<Finding>>, Fault>;
+}
+
+/// A stored video that a service is asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecondLookJob {
+    pub video: VideoId,
+    /// Its raw object is `MediaKey::Raw` of both; it never changes.
+    pub upload: UploadId,
+    /// SHA-256 of the raw object, lowercase hex: what an answer is kept under.
+    pub content_sha256: String,
+}
+
+/// What was seen at one moment of a video.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sight {
+    pub at_ms: Millis,
+    pub findings: Vec<Finding>,
+}
+
+/// Tier B by a service that reads the whole stored video. It is paid by the minute, so the same bytes are
+/// never looked at twice: not by several processes at once, and not after one was killed anywhere.
+#[async_trait]
+pub trait SecondLook: Send + Sync + 'static {
+    /// The level-1 labels this service can see at all.
+    fn judges(&self) -> &[String];
+    /// What was seen, in order of time; moments with nothing to say are left out. `None` = it cannot judge
+    /// these bytes, now or later. A fault = not yet: ask again, and nothing is paid for twice.
+    async fn findings(&self, job: &SecondLookJob) -> Result<Option<Vec<Sight>>, Fault>;
 }
 
 /// A file a child process can read for as long as this value lives.

@@ -64,22 +64,36 @@ pub fn rule(frames: &[JudgedFrame], judges: Option<&[String]>, policy: &Moderati
     for (voice, rule, label) in &spoken {
         speak(&mut ruling, *voice, rule, label, policy);
     }
-    if policy.unjudged == Unjudged::Review && !ruling.unjudged.is_empty() {
-        let said = format!("Nobody looked for: {}.", ruling.unjudged.join(", "));
+    for said in asks_anyway(&ruling, frames, judges, policy) {
+        ruling.closer.clear();
         escalate(&mut ruling, said);
-    }
-    if judges.is_empty() {
-        escalate(&mut ruling, "No classifier looked at it.".into());
-    } else if frames.is_empty() {
-        escalate(&mut ruling, "There was no frame to look at.".into());
-    } else if frames.iter().flat_map(|f| &f.findings).any(is_nonsense) {
-        escalate(&mut ruling, "The classifier answered outside the taxonomy.".into());
     }
     ruling.labels = spoken.into_iter().map(|(_, _, label)| label).collect();
     ruling
 }
 
-fn escalate(ruling: &mut Ruling, why: String) {
+/// Why a person looks whatever the frames show.
+fn asks_anyway(
+    ruling: &Ruling,
+    frames: &[JudgedFrame],
+    judges: &[String],
+    policy: &ModerationPolicy,
+) -> Vec<String> {
+    let mut said = Vec::new();
+    if policy.unjudged == Unjudged::Review && !ruling.unjudged.is_empty() {
+        said.push(format!("Nobody looked for: {}.", ruling.unjudged.join(", ")));
+    }
+    if judges.is_empty() {
+        said.push("No classifier looked at it.".into());
+    } else if frames.is_empty() {
+        said.push("There was no frame to look at.".into());
+    } else if frames.iter().flat_map(|f| &f.findings).any(is_nonsense) {
+        said.push("The classifier answered outside the taxonomy.".into());
+    }
+    said
+}
+
+pub(crate) fn escalate(ruling: &mut Ruling, why: String) {
     if ruling.verdict == Verdict::Approve {
         ruling.verdict = Verdict::Escalate;
     }
@@ -211,14 +225,17 @@ fn moments(
 /// Rules again after a closer look. Being near a threshold is no opinion any more: either enough frames
 /// around the moments are hot, or the thresholds were not reached. Monotone like [`rule`]: what the first
 /// frames said stays said.
+///
+/// Frames come with the level-1 labels that were looked for in them. Who looks closer may see labels that
+/// the first look could not; what both left out nobody judged.
 pub fn rule_closer(
-    first: &[JudgedFrame],
-    closer: &[JudgedFrame],
-    judges: &[String],
+    (first, judges): (&[JudgedFrame], &[String]),
+    (closer, also): (&[JudgedFrame], &[String]),
     policy: &ModerationPolicy,
 ) -> Ruling {
     let strict = ModerationPolicy { near_band: 0, ..policy.clone() };
-    let (a, b) = (rule(first, Some(judges), &strict), rule(closer, Some(judges), &strict));
+    let all: Vec<String> = judges.iter().chain(also).cloned().collect();
+    let (a, b) = (rule(first, Some(judges), &strict), rule(closer, Some(also), &strict));
     let (mut said, other) = if b.reason_code.is_some() { (b, a) } else { (a, b) };
     if said.verdict == Verdict::Approve && other.verdict != Verdict::Approve {
         said.verdict = other.verdict;
@@ -230,6 +247,7 @@ pub fn rule_closer(
     }
     said.reasons.push(format!("Looked closer: {} more frames.", closer.len()));
     said.closer = Vec::new();
+    said.unjudged = unjudged(&all, policy);
     said
 }
 
@@ -336,7 +354,11 @@ mod tests {
     fn closer(first: &[f32], closer: &[f32]) -> Ruling {
         let judges = ["Explicit".to_owned()];
         let policy = ModerationPolicy::default();
-        super::rule_closer(&frames("Explicit", first), &frames("Explicit", closer), &judges, &policy)
+        super::rule_closer(
+            (&frames("Explicit", first), &judges),
+            (&frames("Explicit", closer), &judges),
+            &policy,
+        )
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 mod rig;
 
-use moderation::{JudgeError, SourceFiles, record::digest_of};
+use moderation::conformance_second_look::sight;
+use moderation::{JudgeError, MemorySecondLook, Sight, SourceFiles, record::digest_of};
 use rig::{Closer, Rig, VIDEO};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use vocab::{MediaKey, Status};
 
@@ -103,4 +105,82 @@ async fn bytes_swapped_under_the_closer_look_are_not_judged() {
     assert!(matches!(rig.judge().await, Err(JudgeError::Changed("the file"))));
     assert!(rig.record().await.decisions.is_empty());
     assert!(rig.encodes().await.is_empty());
+}
+
+/// A service instead of the classifier's second look, with what it sees in the rig's video.
+async fn served(confidence: f32, sights: Option<Vec<Sight>>) -> (Rig, Arc<MemorySecondLook>) {
+    let mut rig = Rig::new(Some(confidence)).await;
+    *rig.examiner.closer.lock().expect("lock") = Closer::Works;
+    let service = Arc::new(MemorySecondLook::judging(&["Explicit", "Violence"]));
+    let content = moderation::moderator::hash(&rig.raw()).await.expect("a hash");
+    service.will_see(&content, sights);
+    rig.second_look = Some(Arc::clone(&service) as _);
+    (rig, service)
+}
+
+#[tokio::test]
+async fn what_a_service_does_not_see_is_cleared_and_paid_for_once() {
+    let (rig, service) = served(82.0, Some(vec![])).await;
+    assert_eq!(rig.judge().await.expect("judged"), Status::Approved);
+    assert_eq!(rig.classifier.as_ref().expect("a stub").asked.load(Ordering::SeqCst), 1);
+    let record = rig.record().await;
+    assert!(!record.unjudged.contains(&"Violence".to_owned()), "the service looked for it");
+    assert!(record.unjudged.contains(&"Hate Symbols".to_owned()));
+    rig.judge().await.expect("judged");
+    assert_eq!(service.billed(), 1);
+}
+
+#[tokio::test]
+async fn what_a_service_sees_anywhere_goes_to_a_person_with_its_picture() {
+    let hot: Vec<Sight> = (0..20).map(|i| sight(i * 200, "Explicit Nudity", 96.0)).collect();
+    let (rig, _) = served(82.0, Some(hot)).await;
+    assert_eq!(rig.judge().await.expect("judged"), Status::InReview);
+    let record = rig.record().await;
+    let digest = digest_of(&record.content_sha256).expect("a digest");
+    let hot = record.frames.iter().find(|f| f.findings.iter().any(|x| x.level == 2)).expect("a sight");
+    let key = MediaKey::ReviewFrame { video: VIDEO, digest, n: hot.n };
+    let picture = rig.files.get_private(key).await.expect("a picture");
+    assert_eq!(picture, format!("closer at {}", hot.at_ms).as_bytes());
+}
+
+#[tokio::test]
+async fn a_policy_may_let_the_service_reject() {
+    let hot: Vec<Sight> = (0..25).map(|i| sight(i * 200, "Explicit", 99.5)).collect();
+    let (mut rig, _) = served(82.0, Some(hot)).await;
+    rig.policy.machine_may_reject = true;
+    assert_eq!(rig.judge().await.expect("judged"), Status::Rejected);
+}
+
+#[tokio::test]
+async fn a_label_the_first_look_cannot_see_counts_when_the_service_sees_it() {
+    let hot: Vec<Sight> = (0..25).map(|i| sight(i * 200, "Blood & Gore", 95.0)).collect();
+    let (rig, _) = served(82.0, Some(hot)).await;
+    assert_eq!(rig.judge().await.expect("judged"), Status::InReview);
+    assert_eq!(rig.record().await.waits_for(), "graphic_violence");
+}
+
+#[tokio::test]
+async fn a_service_that_is_down_publishes_nothing() {
+    let (rig, service) = served(82.0, Some(vec![])).await;
+    service.set_down(true);
+    assert!(matches!(rig.judge().await, Err(JudgeError::SecondLook(_))));
+    assert_eq!(rig.status().await, Status::Judging);
+    assert_eq!(rig.judge_as(VIDEO, true).await.expect("judged"), Status::InReview);
+    assert!(rig.encodes().await.is_empty());
+}
+
+#[tokio::test]
+async fn one_hot_frame_that_nobody_could_look_at_closer_goes_to_a_person() {
+    let (rig, _) = served(95.0, None).await;
+    let first = first_times().await;
+    *rig.classifier.as_ref().expect("a stub").only.lock().expect("lock") = Some(vec![first[2]]);
+    assert_eq!(rig.judge().await.expect("judged"), Status::InReview, "the service cannot judge these bytes");
+}
+
+#[tokio::test]
+async fn a_person_who_looks_anyway_makes_no_service_dear() {
+    let (mut rig, service) = served(82.0, Some(vec![])).await;
+    rig.policy.unjudged = moderation::Unjudged::Review;
+    assert_eq!(rig.judge().await.expect("judged"), Status::InReview);
+    assert_eq!(service.billed(), 0);
 }

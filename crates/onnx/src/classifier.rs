@@ -86,8 +86,8 @@ impl FrameClassifier for RtenClassifier {
         &self.loaded.labels.name
     }
 
-    fn version(&self) -> &str {
-        &self.version
+    fn version(&self) -> String {
+        self.version.clone()
     }
 
     fn judges(&self) -> &[String] {

@@ -179,7 +179,10 @@ impl Judge {
             CloserJob { video: VideoId(1), source: source.to_owned(), work_dir: second, plan, progress };
         let frames = self.engine.look_closer(job).await.expect("frames").expect("it can");
         let closer = self.look(&frames).await;
-        let ruling = verdict::rule_closer(&judged, &closer, self.classifier.judges(), &self.policy);
+        let ruling = {
+            let judges = self.classifier.judges();
+            verdict::rule_closer((&judged, judges), (&closer, judges), &self.policy)
+        };
         Some((judged, closer.len(), ruling))
     }
 }

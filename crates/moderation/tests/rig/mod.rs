@@ -6,7 +6,8 @@ use catalog::{Advance, MemoryVideoStore, SourceFacts, StatusListener, Video, Vid
 use moderation::{
     Attempt, BlockList, CloserJob, Desk, Examination, ExamineJob, Examiner, FrameClassifier, JudgeError,
     MediaError, MemoryBlockList, MemoryModerationStore, MemorySourceFiles, ModerationPolicy,
-    ModerationRecord, ModerationStore, Moderator, ModeratorDeps, Reviews, ReviewsDeps, SampledFrame, plan,
+    ModerationRecord, ModerationStore, Moderator, ModeratorDeps, Reviews, ReviewsDeps, SampledFrame,
+    SecondLook, plan,
 };
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -122,8 +123,8 @@ impl FrameClassifier for StubClassifier {
     fn name(&self) -> &str {
         "stub"
     }
-    fn version(&self) -> &str {
-        "1"
+    fn version(&self) -> String {
+        "1".to_owned()
     }
     fn judges(&self) -> &[String] {
         &self.judges
@@ -167,6 +168,7 @@ pub struct Rig {
     pub files: Arc<MemorySourceFiles>,
     pub examiner: Arc<StubExaminer>,
     pub classifier: Option<Arc<StubClassifier>>,
+    pub second_look: Option<Arc<dyn SecondLook>>,
     pub clock: Arc<ManualClock>,
     pub heard: Arc<Heard>,
     pub policy: ModerationPolicy,
@@ -194,6 +196,7 @@ impl Rig {
                 runs: AtomicU32::new(0),
             }),
             classifier: confidence.and_then(stub),
+            second_look: None,
             clock: Arc::default(),
             heard: Arc::default(),
             policy: ModerationPolicy::default(),
@@ -246,6 +249,7 @@ impl Rig {
             files: Arc::clone(&self.files) as _,
             examiner: Arc::clone(&self.examiner) as _,
             classifier: self.classifier.clone().map(|c| c as _),
+            second_look: self.second_look.clone(),
             entropy: Arc::new(SeededEntropy::new(9)),
             work_root: self.work_root(),
         })

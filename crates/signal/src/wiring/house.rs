@@ -2,7 +2,7 @@
 
 use super::identity::{self, Identity, Merges};
 use super::media::{self, Media};
-use super::stores::{self, Stores};
+use super::stores::{self, Duties, Stores};
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use ::identity::GuestMerge;
@@ -92,13 +92,12 @@ impl GuestMerge for Belongings {
 }
 
 impl House {
-    /// `works`: jobs will run in this process.
-    pub async fn build(config: &Config, data: &DataDir, works: bool) -> anyhow::Result<Self> {
+    pub async fn build(config: &Config, data: &DataDir, duties: Duties) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let wake = Wake::default();
         let (c, e, w) = (&clock, &entropy, &wake);
-        let base = stores::Base { config, data, clock: c, entropy: e, wake: w, works };
+        let base = stores::Base { config, data, clock: c, entropy: e, wake: w, duties };
         let stores = stores::open(&base).await?;
         let media = media::build(config).await?;
         let late = Arc::new(Late::default());
@@ -246,6 +245,7 @@ impl Pipeline {
             files: Arc::clone(&files),
             examiner: media.examiner,
             classifier: media.classifier,
+            second_look: media.second_look,
             entropy: Arc::clone(&base.entropy),
             work_root: judge_dir,
         });

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::wiring::classifier;
 use anyhow::{Context, bail};
-use moderation::{Examiner, FrameClassifier, ModerationPolicy, SamplingPolicy, Unjudged};
+use moderation::{Examiner, FrameClassifier, ModerationPolicy, SamplingPolicy, SecondLook, Unjudged};
 use std::sync::Arc;
 use transcode::Encoder;
 
@@ -11,6 +11,8 @@ pub struct Media {
     pub examiner: Arc<dyn Examiner>,
     pub encoder: Arc<dyn Encoder>,
     pub classifier: Option<Arc<dyn FrameClassifier>>,
+    /// Tier B by a service; `None` = frames of ours and the classifier.
+    pub second_look: Option<Arc<dyn SecondLook>>,
 }
 
 /// Media jobs at once.
@@ -30,6 +32,7 @@ pub async fn build(config: &Config) -> anyhow::Result<Media> {
         examiner: Arc::clone(&engine) as Arc<dyn Examiner>,
         encoder: engine,
         classifier: classifier::choose(&config.moderation.classifier)?.classifier(),
+        second_look: None,
     })
 }
 
