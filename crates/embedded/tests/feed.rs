@@ -44,7 +44,7 @@ fn turn(page: u32) -> Turn {
 async fn served_pages_outlive_a_restart(dir: PathBuf) {
     let items: Vec<Queued> =
         (1..=30).map(|id| Queued { video: VideoId(id), reason: Reason::Trending }).collect();
-    let take = |page| Take { turn: turn(page), n: 10, refuse: HashSet::new(), now: T0 };
+    let take = |page| Take { turn: turn(page), n: 10, refuse: HashSet::new(), generation: None, now: T0 };
     let before = queue(&dir);
     before.fill(VIEWER, 0, items.clone(), T0).await.expect("fills");
     let first = before.take(VIEWER, take(0)).await.expect("takes").page;
@@ -78,7 +78,7 @@ async fn rows_do_not_grow_without_end(dir: PathBuf) {
         let items =
             (from..from + 10).map(|id| Queued { video: VideoId(id), reason: Reason::Fresh }).collect();
         queue.fill(VIEWER, 0, items, now).await.expect("fills");
-        let take = Take { turn: turn(page), n: 10, refuse: HashSet::new(), now };
+        let take = Take { turn: turn(page), n: 10, refuse: HashSet::new(), generation: None, now };
         queue.take(VIEWER, take).await.expect("takes");
     }
     let rows: i64 = db

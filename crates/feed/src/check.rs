@@ -2,8 +2,9 @@
 
 use crate::feed::Feed;
 use crate::index::is_showable;
-use crate::port::Waiting;
+use crate::port::{Refusals, Waiting};
 use std::collections::HashSet;
+use std::sync::Arc;
 use stdx::Fault;
 use vocab::{Millis, UserId, VideoId};
 
@@ -12,6 +13,15 @@ pub(crate) struct Checked {
     pub allowed: usize,
     pub refuse: HashSet<VideoId>,
     pub degraded: bool,
+}
+
+/// What a viewer refused, as it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    /// Of the queue, looked at before: every refusal is followed by a new generation.
+    generation: u64,
+    at: Millis,
+    what: Arc<Refusals>,
 }
 
 impl Feed {
@@ -24,7 +34,7 @@ impl Feed {
         now: Millis,
     ) -> Result<Checked, Fault> {
         let mut checked = Checked::default();
-        let refusals = match self.seen.refusals(viewer).await {
+        let refusals = match self.refused(viewer, waiting.generation, now).await {
             Ok(refusals) => refusals,
             Err(fault) => {
                 tracing::warn!(error = %fault, "refusals cannot be read");
@@ -32,7 +42,7 @@ impl Feed {
                 Default::default()
             }
         };
-        for step in waiting.items.chunks(limit.saturating_mul(2).max(1)) {
+        for step in waiting.items.chunks(limit.max(1)) {
             let ids: Vec<VideoId> = step.iter().map(|q| q.video).collect();
             let cards = self.cards.get(&ids, now, self.for_page()).await?;
             let since = now.saturating_sub(self.policy.seen_ttl);
@@ -57,5 +67,19 @@ impl Feed {
             }
         }
         Ok(checked)
+    }
+
+    /// Read anew with every generation of the queue, and after a while.
+    async fn refused(&self, viewer: UserId, generation: u64, now: Millis) -> Result<Arc<Refusals>, Fault> {
+        let is_fresh = |r: &Refused| {
+            r.generation == generation && now.saturating_sub(r.at) < self.policy.cache.refusals_age_page
+        };
+        if let Some(known) = self.with_note(viewer, |n| n.refused.clone()).filter(is_fresh) {
+            return Ok(known.what);
+        }
+        let what = Arc::new(self.seen.refusals(viewer).await?);
+        let refused = Refused { generation, at: now, what: Arc::clone(&what) };
+        self.with_note(viewer, |n| n.refused = Some(refused));
+        Ok(what)
     }
 }

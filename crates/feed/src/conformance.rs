@@ -27,6 +27,7 @@ pub fn queue_cases() -> Vec<Case<Queue>> {
             "a_fill_of_a_passed_generation_comes_to_nothing",
             a_fill_of_a_passed_generation_comes_to_nothing,
         ),
+        case("a_take_of_a_passed_generation_gives_nothing", a_take_of_a_passed_generation_gives_nothing),
         case("an_invalidation_keeps_the_next_few", an_invalidation_keeps_the_next_few),
         case("the_queue_never_exceeds_its_cap", the_queue_never_exceeds_its_cap),
         case("the_refused_are_dropped_and_never_served", the_refused_are_dropped_and_never_served),
@@ -64,7 +65,7 @@ async fn fill(queue: &Queue, ids: impl IntoIterator<Item = u64>, now: Millis) ->
 }
 
 async fn take(queue: &Queue, page: u32, n: usize, now: Millis) -> Taken {
-    let take = Take { turn: turn(page), n, refuse: HashSet::new(), now };
+    let take = Take { turn: turn(page), n, refuse: HashSet::new(), generation: None, now };
     queue.take(VIEWER, take).await.expect("takes")
 }
 
@@ -138,6 +139,27 @@ async fn a_fill_of_a_passed_generation_comes_to_nothing(queue: Queue) {
     assert_eq!(ids(&take(&queue, 0, 10, T0).await.page), [6, 7]);
 }
 
+async fn a_take_of_a_passed_generation_gives_nothing(queue: Queue) {
+    fill(&queue, 1..=20, T0).await;
+    let of = |page, generation| {
+        let generation = Some(generation);
+        Take { turn: turn(page), n: 3, refuse: HashSet::new(), generation, now: T0 }
+    };
+    let before = queue.look(VIEWER, turn(0), T0).await.expect("looks").generation;
+    let first = queue.take(VIEWER, of(0, before)).await.expect("takes");
+    assert_eq!((ids(&first.page), first.passed), (vec![1, 2, 3], false));
+    queue.look(VIEWER, turn(1), T0).await.expect("looks");
+    queue.invalidate(VIEWER, 5).await.expect("invalidates");
+    for _ in 0..2 {
+        let late = queue.take(VIEWER, of(1, before)).await.expect("answers");
+        assert_eq!((late.page, late.passed, late.remaining), (vec![], true, 5));
+    }
+    // What was given is given again, whatever passed since.
+    assert_eq!(queue.take(VIEWER, of(0, before)).await.expect("takes").page, first.page);
+    let now = queue.look(VIEWER, turn(1), T0).await.expect("looks").generation;
+    assert_eq!(ids(&queue.take(VIEWER, of(1, now)).await.expect("takes").page), [4, 5, 6]);
+}
+
 async fn an_invalidation_keeps_the_next_few(queue: Queue) {
     fill(&queue, 1..=50, T0).await;
     queue.invalidate(VIEWER, 5).await.expect("invalidates");
@@ -157,7 +179,10 @@ async fn the_queue_never_exceeds_its_cap(queue: Queue) {
 async fn the_refused_are_dropped_and_never_served(queue: Queue) {
     fill(&queue, 1..=10, T0).await;
     let refuse = [2, 3, 9].into_iter().map(VideoId).collect();
-    let taken = queue.take(VIEWER, Take { turn: turn(0), n: 4, refuse, now: T0 }).await.expect("takes");
+    let taken = queue
+        .take(VIEWER, Take { turn: turn(0), n: 4, refuse, generation: None, now: T0 })
+        .await
+        .expect("takes");
     assert_eq!((ids(&taken.page), taken.remaining), (vec![1, 4, 5, 6], 4));
     assert!(!queue.served(VIEWER, T0).await.expect("answers").contains(&VideoId(2)));
 }

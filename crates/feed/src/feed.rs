@@ -2,6 +2,7 @@
 
 use crate::board::Board;
 use crate::cards::{Card, Cards, Freshness};
+use crate::check::Refused;
 use crate::cursor::{InvalidCursor, Place, Sealer};
 use crate::index::{Index, is_showable};
 use crate::kernel::ctx::mix;
@@ -42,14 +43,17 @@ pub struct Deps {
 
 /// Viewers of whom small notes are kept.
 const NOTES_MAX: usize = 20_000;
+/// How often a page is begun anew because the viewer changed their mind under it.
+const ROUNDS_MAX: usize = 3;
 /// Top-ups of one viewer queue up behind one of these.
 const LOCKS: usize = 64;
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Note {
     /// At this version of the index and this moment nothing was left.
     dry: Option<(u64, Millis)>,
     pub(crate) quick_skips: u8,
+    pub(crate) refused: Option<Refused>,
 }
 
 pub struct Feed {
@@ -161,10 +165,26 @@ impl Feed {
     }
 
     async fn next(&self, viewer: UserId, turn: Turn, limit: usize, now: Millis) -> Result<Page, FeedError> {
+        for _ in 0..ROUNDS_MAX {
+            if let Some(page) = self.next_once(viewer, turn, limit, now).await? {
+                return Ok(page);
+            }
+        }
+        Ok(Page { degraded: true, ..self.page_of(viewer, turn, Vec::new(), Ending::More) })
+    }
+
+    /// `None`: what waits was thought over since it was looked at.
+    async fn next_once(
+        &self,
+        viewer: UserId,
+        turn: Turn,
+        limit: usize,
+        now: Millis,
+    ) -> Result<Option<Page>, FeedError> {
         let mut waiting = self.queue.look(viewer, turn, now).await?;
         if let Some(given) = waiting.given {
             let items = self.items(viewer, turn, &given, now).await?;
-            return Ok(self.page_of(viewer, turn, items, Ending::More));
+            return Ok(Some(self.page_of(viewer, turn, items, Ending::More)));
         }
         let mut degraded = false;
         if waiting.items.len() < self.policy.low_water.max(limit) {
@@ -173,12 +193,16 @@ impl Feed {
         }
         let checked = self.check(viewer, &waiting, limit, now).await?;
         degraded |= checked.degraded;
-        let take = Take { turn, n: checked.allowed.min(limit), refuse: checked.refuse, now };
+        let (n, generation) = (checked.allowed.min(limit), Some(waiting.generation));
+        let take = Take { turn, n, refuse: checked.refuse, generation, now };
         let taken = self.queue.take(viewer, take).await?;
+        if taken.passed {
+            return Ok(None);
+        }
         let items = self.items(viewer, turn, &taken.page, now).await?;
         let over = !taken.replayed && !degraded && taken.remaining == 0 && taken.page.len() < limit;
         let ending = if over { Ending::Exhausted } else { Ending::More };
-        Ok(Page { degraded, ..self.page_of(viewer, turn, items, ending) })
+        Ok(Some(Page { degraded, ..self.page_of(viewer, turn, items, ending) }))
     }
 
     /// Tops up, within the budget; past it, falls back to what trends. Answers whether anything was left out.
@@ -343,7 +367,7 @@ impl Feed {
     }
 
     fn note(&self, viewer: UserId) -> Note {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).get(&viewer).copied().unwrap_or_default()
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).get(&viewer).cloned().unwrap_or_default()
     }
 
     pub(crate) fn with_note<T>(&self, viewer: UserId, f: impl FnOnce(&mut Note) -> T) -> T {

@@ -21,6 +21,7 @@ impl Feed {
     }
 
     async fn refuse(&self, viewer: UserId, what: Refusal) -> Result<(), Fault> {
+        // In this order: whoever reads refusals under the old generation reads them again under the new.
         self.seen.refuse(viewer, what, self.clock.now()).await?;
         self.react(viewer).await
     }
@@ -40,6 +41,7 @@ impl Feed {
     /// A guest became an account: what was seen, served and refused comes along. Idempotent.
     pub async fn merge(&self, from: UserId, into: UserId) -> Result<(), Fault> {
         self.seen.merge(from, into).await?;
+        self.with_note(into, |n| n.refused = None);
         self.queue.merge(from, into).await
     }
 }

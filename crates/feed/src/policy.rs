@@ -96,6 +96,9 @@ pub struct CacheRules {
     pub video_age_page: Millis,
     /// … and shows counts this old.
     pub totals_age_page: Millis,
+    /// A page trusts what it read of a viewer's refusals this long. They change with the generation of the
+    /// queue, so this is felt only where a process died between the two.
+    pub refusals_age_page: Millis,
     /// Scoring makes do with this.
     pub age_top_up: Millis,
     /// When the store fails, cards this old still serve.
@@ -178,12 +181,21 @@ impl Default for SlateRules {
     }
 }
 
+impl CacheRules {
+    /// Where a read costs money, and processes tell each other what was published and what was taken down:
+    /// looking for it is for what was not told, and counts of others may be a minute old.
+    pub fn told() -> Self {
+        Self { totals_age_page: Millis(60_000), index_head_every: Millis(10_000), ..Self::default() }
+    }
+}
+
 impl Default for CacheRules {
     fn default() -> Self {
         Self {
             cards_max: 5_000,
             video_age_page: Millis(5_000),
             totals_age_page: Millis(5_000),
+            refusals_age_page: Millis(30_000),
             age_top_up: Millis(60_000),
             age_in_need: Millis(60_000),
             index_max: 20_000,
@@ -199,6 +211,13 @@ impl Default for CacheRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_reads_cost_money_only_counts_and_the_index_are_older() {
+        let (here, told) = (CacheRules::default(), CacheRules::told());
+        assert_eq!(told.video_age_page, here.video_age_page);
+        assert_eq!((told.totals_age_page, told.index_head_every), (Millis(60_000), Millis(10_000)));
+    }
 
     #[test]
     fn the_seeds_numbers_hold() {

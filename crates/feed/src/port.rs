@@ -39,6 +39,8 @@ pub struct Take {
     pub n: usize,
     /// Waiting ids that may not be given any more; dropped.
     pub refuse: HashSet<VideoId>,
+    /// The generation of the look on which `refuse` was decided; `None`: whatever stands.
+    pub generation: Option<u64>,
     pub now: Millis,
 }
 
@@ -48,6 +50,8 @@ pub struct Taken {
     /// The turn had been taken before: this is that page.
     pub replayed: bool,
     pub remaining: usize,
+    /// The generation had passed, so nothing was given: look again.
+    pub passed: bool,
 }
 
 /// A viewer's ranked ids, and what was handed out of them.
@@ -55,11 +59,13 @@ pub struct Taken {
 /// Engines are built with the sizes and spans of [`crate::FeedPolicy`].
 #[async_trait]
 pub trait WarmQueue: Send + Sync + 'static {
+    /// At least as of the last write of this engine; what others wrote may be missing for a moment.
     async fn look(&self, viewer: UserId, turn: Turn, now: Millis) -> Result<Waiting, Fault>;
 
     /// Pops the first `n` waiting ids that are not refused, and writes them as served for this turn,
     /// in one step. A turn taken before gives its page again and pops nothing. An empty page is not
-    /// remembered. The served record outlives a restart.
+    /// remembered, and none is given where the generation named is not the one that stands. The served
+    /// record outlives a restart.
     async fn take(&self, viewer: UserId, take: Take) -> Result<Taken, Fault>;
 
     /// Appends ids in order, unless `generation` has passed: then nothing. What waits or was served

@@ -111,8 +111,11 @@ impl ViewerQueue {
     /// Pops a page. The second value is what an engine must make durable.
     pub fn take(&mut self, take: &Take, rules: &QueueRules) -> (Taken, Option<GivenPage>) {
         if let Some(page) = self.given(take.turn) {
-            let taken = Taken { page: page.items.clone(), replayed: true, remaining: self.waiting.len() };
-            return (taken, None);
+            let (page, remaining) = (page.items.clone(), self.waiting.len());
+            return (Taken { page, replayed: true, remaining, passed: false }, None);
+        }
+        if take.generation.is_some_and(|named| named != self.generation) {
+            return (Taken { remaining: self.waiting.len(), passed: true, ..Taken::default() }, None);
         }
         if self.is_stale(take.now, rules) {
             self.waiting.clear();
@@ -127,11 +130,11 @@ impl ViewerQueue {
         }
         let remaining = self.waiting.len();
         if page.is_empty() {
-            return (Taken { page, replayed: false, remaining }, None);
+            return (Taken { page, remaining, ..Taken::default() }, None);
         }
         let given = GivenPage { turn: take.turn, at: take.now, items: page.clone() };
         self.remember(given.clone(), rules);
-        (Taken { page, replayed: false, remaining }, Some(given))
+        (Taken { page, remaining, ..Taken::default() }, Some(given))
     }
 
     pub fn fill(&mut self, generation: u64, items: Vec<Queued>, now: Millis, rules: &QueueRules) -> usize {

@@ -17,7 +17,7 @@ use vocab::{Millis, UserId, VideoId};
 enum Flaw {
     /// Every take pops, whatever the turn: a retry skips videos.
     ForgetsTurns,
-    /// Fills whatever the generation.
+    /// Fills and gives whatever the generation.
     IgnoresGenerations,
     /// Serves what was refused.
     IgnoresRefusals,
@@ -40,6 +40,7 @@ impl WarmQueue for BrokenQueue {
         match self.flaw {
             Flaw::ForgetsTurns => take.turn.session = self.n.fetch_add(1, Ordering::SeqCst),
             Flaw::IgnoresRefusals => take.refuse.clear(),
+            Flaw::IgnoresGenerations => take.generation = None,
             _ => {}
         }
         self.inner.take(viewer, take).await
@@ -144,6 +145,7 @@ fn main() {
             "what_is_filled_is_taken_in_order",
             "the_same_turn_gives_the_same_page",
             "a_turn_far_back_is_remembered_within_the_ring",
+            "a_take_of_a_passed_generation_gives_nothing",
             "racing_turns_share_nothing",
         ],
     ));
@@ -151,7 +153,7 @@ fn main() {
         "ignores_generations",
         queue_cases,
         queue(Flaw::IgnoresGenerations),
-        &["a_fill_of_a_passed_generation_comes_to_nothing"],
+        &["a_fill_of_a_passed_generation_comes_to_nothing", "a_take_of_a_passed_generation_gives_nothing"],
     ));
     all.push(saboteur(
         "ignores_refusals",

@@ -133,6 +133,23 @@ async fn own_hidden_and_dismissed_videos_stay_out() {
 }
 
 #[tokio::test]
+async fn what_is_refused_in_one_process_is_on_no_next_page_of_another() {
+    let w = world(60, 6).await;
+    let other = w.elsewhere();
+    let first = page(&w, None).await;
+    let hidden = first.items[0].video.owner;
+    other.hide(VIEWER, hidden).await.expect("hides");
+    let mut cursor = first.next_cursor;
+    for _ in 0..2 {
+        let next = page(&w, cursor).await;
+        assert!(!next.items.is_empty() && next.items.iter().all(|i| i.video.owner != hidden));
+        cursor = next.next_cursor;
+    }
+    other.forgive(VIEWER, Refusal::Owner(hidden)).await.expect("forgives");
+    assert!(page(&w, cursor).await.items.iter().any(|i| i.video.owner == hidden));
+}
+
+#[tokio::test]
 async fn what_was_seen_elsewhere_does_not_come() {
     let w = world(30, 10).await;
     page(&w, None).await;

@@ -117,6 +117,22 @@ impl Dynamo {
         self.put_where(table, item, &token, Condition::At(seen.written()?.to_owned())).await
     }
 
+    /// As `replace`, or `put_new` where nothing was seen; the write has this token, by which whoever
+    /// remembers it knows the row again.
+    pub async fn put_as(
+        &self,
+        table: &Table,
+        item: Item,
+        seen: Option<&Item>,
+        token: &str,
+    ) -> Result<Put, Fault> {
+        let condition = match seen {
+            Some(seen) => Condition::At(seen.written()?.to_owned()),
+            None => Condition::Absent,
+        };
+        self.put_where(table, item, token, condition).await
+    }
+
     /// Deletes. Idempotent.
     pub async fn delete(&self, table: &Table, key: &Key) -> Result<(), Fault> {
         self.delete_where(table, key, None).await.map(|_| ())
@@ -128,7 +144,8 @@ impl Dynamo {
         self.delete_where(table, key, Some(seen.written()?)).await
     }
 
-    fn token(&self) -> String {
+    /// For one write.
+    pub fn token(&self) -> String {
         format!("{:026x}", self.entropy.u128())
     }
 

@@ -6,6 +6,10 @@
 //! in between, the pages stand in both, and a page is known by its turn, so twice is once. The ring is
 //! written on condition of what was read of it, so nobody's copy is lost. Reading goes queue row first,
 //! ring second: what left the first after it was read is in the second by then.
+//!
+//! **A look reads eventually** where the row is the one this process wrote or read strongly last, known by
+//! its write token; any other row is read again, strongly. So a process sees its own writes, and a row that
+//! another one wrote a moment ago costs at most a refused write: what is given is decided by its condition.
 
 use super::row::{QUEUE, QueueRow, RING, Ringed, key, ring_item, ring_of};
 use super::{FEED_CACHE, Notes};
@@ -22,6 +26,8 @@ const ROW_IDS_MAX: usize = 220;
 const ROW_RECENT: usize = 20;
 /// Viewers whose last look is remembered until their take.
 const LOOKS_MAX: usize = 4_096;
+/// Viewers whose row is known by its token.
+const KNOWN_MAX: usize = 50_000;
 
 /// What a look found: the take of the same turn writes on condition of it and need not read again.
 #[derive(Debug)]
@@ -35,6 +41,8 @@ pub struct DynamoWarmQueue {
     dynamo: Dynamo,
     rules: QueueRules,
     looks: Notes<Looked>,
+    /// The token of the row as this process read it strongly or wrote it last.
+    known: Notes<String>,
 }
 
 type Result<T> = std::result::Result<T, Fault>;
@@ -82,13 +90,36 @@ fn ids(pages: &[GivenPage]) -> usize {
 
 impl DynamoWarmQueue {
     pub fn new(dynamo: Dynamo, rules: QueueRules) -> Self {
-        Self { dynamo, rules, looks: Notes::new(LOOKS_MAX) }
+        Self { dynamo, rules, looks: Notes::new(LOOKS_MAX), known: Notes::new(KNOWN_MAX) }
     }
 
-    /// The queue row, and the ring where the turn may be in it. Strong: a page just given must be known,
-    /// whichever process gave it.
-    async fn find(&self, viewer: UserId, turn: Turn) -> Result<Found> {
-        let queue_item = self.dynamo.get(&FEED_CACHE, &key(viewer, QUEUE), Read::Strong).await?;
+    /// The queue row as it stands.
+    async fn strongly(&self, viewer: UserId) -> Result<Option<Item>> {
+        let row = self.dynamo.get(&FEED_CACHE, &key(viewer, QUEUE), Read::Strong).await?;
+        self.knows(viewer, row.as_ref())?;
+        Ok(row)
+    }
+
+    fn knows(&self, viewer: UserId, row: Option<&Item>) -> Result<()> {
+        match row {
+            Some(row) => self.known.put(viewer, row.written()?.to_owned()),
+            None => drop(self.known.take(viewer)),
+        }
+        Ok(())
+    }
+
+    /// The queue row, no older than what this process knows of it.
+    async fn at_half_price(&self, viewer: UserId) -> Result<Option<Item>> {
+        let Some(known) = self.known.get(viewer) else { return self.strongly(viewer).await };
+        let row = self.dynamo.get(&FEED_CACHE, &key(viewer, QUEUE), Read::Eventual).await?;
+        match row {
+            Some(row) if row.written()? == known => Ok(Some(row)),
+            _ => self.strongly(viewer).await,
+        }
+    }
+
+    /// The queue row, and the ring where the turn may be in it.
+    async fn find(&self, viewer: UserId, turn: Turn, queue_item: Option<Item>) -> Result<Found> {
         let row = QueueRow::of_seen(queue_item.as_ref())?;
         let ring_item = if row.ringed.may_have(turn) {
             self.dynamo.get(&FEED_CACHE, &key(viewer, RING), Read::Strong).await?
@@ -112,12 +143,20 @@ impl DynamoWarmQueue {
         Found::of(queue_item, ring_item)
     }
 
-    async fn write(&self, item: Item, seen: Option<&Item>) -> Result<bool> {
-        let put = match seen {
-            Some(seen) => self.dynamo.replace(&FEED_CACHE, item, seen).await?,
-            None => self.dynamo.put_new(&FEED_CACHE, item).await?,
-        };
-        Ok(put == Put::Written)
+    /// Writes the queue row as it was found.
+    async fn write(&self, viewer: UserId, row: &QueueRow, found: &Found) -> Result<bool> {
+        let (item, token) = (row.item(viewer, &self.rules), self.dynamo.token());
+        let written = self.put(item, found.queue_item.as_ref(), &token).await;
+        match written {
+            Ok(true) => self.known.put(viewer, token),
+            // Somebody was faster, or nobody knows.
+            _ => drop(self.known.take(viewer)),
+        }
+        written
+    }
+
+    async fn put(&self, item: Item, seen: Option<&Item>, token: &str) -> Result<bool> {
+        Ok(self.dynamo.put_as(&FEED_CACHE, item, seen, token).await? == Put::Written)
     }
 
     /// Takes from a row as it was seen. `None`: somebody wrote it since.
@@ -130,7 +169,7 @@ impl DynamoWarmQueue {
         let mut parts = queue.into_parts();
         parts.pages = found.for_row(parts.pages);
         let row = QueueRow { parts, ringed: found.row.ringed.clone() };
-        let written = self.write(row.item(viewer, &self.rules), found.queue_item.as_ref()).await?;
+        let written = self.write(viewer, &row, found).await?;
         Ok(written.then_some(taken))
     }
 
@@ -160,7 +199,7 @@ impl DynamoWarmQueue {
         let kept = parts.pages.split_off(from);
         let ring = std::mem::replace(&mut parts.pages, kept);
         let item = ring_item(viewer, &ring, &self.rules);
-        if !self.write(item, found.ring_item.as_ref()).await? {
+        if !self.put(item, found.ring_item.as_ref(), &self.dynamo.token()).await? {
             return Ok(None);
         }
         Ok(Some(QueueRow { parts, ringed: Ringed::of(&ring) }))
@@ -180,7 +219,7 @@ impl DynamoWarmQueue {
             return Ok(Some(0));
         }
         let Some(row) = self.spilled(viewer, queue, &found).await? else { return Ok(None) };
-        let written = self.write(row.item(viewer, &self.rules), found.queue_item.as_ref()).await?;
+        let written = self.write(viewer, &row, &found).await?;
         Ok(written.then_some(added))
     }
 
@@ -195,7 +234,7 @@ impl DynamoWarmQueue {
         let mut parts = queue.into_parts();
         parts.pages = found.for_row(parts.pages);
         let row = QueueRow { parts, ringed: found.row.ringed.clone() };
-        let written = self.write(row.item(into, &self.rules), found.queue_item.as_ref()).await?;
+        let written = self.write(into, &row, &found).await?;
         Ok(written.then_some(()))
     }
 }
@@ -203,7 +242,8 @@ impl DynamoWarmQueue {
 #[async_trait]
 impl WarmQueue for DynamoWarmQueue {
     async fn look(&self, viewer: UserId, turn: Turn, now: Millis) -> Result<Waiting> {
-        let found = self.find(viewer, turn).await?;
+        let row = self.at_half_price(viewer).await?;
+        let found = self.find(viewer, turn, row).await?;
         let waiting = found.whole(&self.rules).look(turn, now, &self.rules);
         if let (None, Some(row)) = (&waiting.given, found.queue_item) {
             self.looks.put(viewer, Looked { turn, row });
@@ -217,7 +257,8 @@ impl WarmQueue for DynamoWarmQueue {
         }
         let mut race = Race::new(&self.dynamo);
         loop {
-            let found = self.find(viewer, take.turn).await?;
+            let row = self.strongly(viewer).await?;
+            let found = self.find(viewer, take.turn, row).await?;
             if let Some(taken) = self.take_from(viewer, &take, &found).await? {
                 return Ok(taken);
             }
@@ -236,7 +277,8 @@ impl WarmQueue for DynamoWarmQueue {
     }
 
     async fn invalidate(&self, viewer: UserId, keep: usize) -> Result<()> {
-        self.dynamo
+        let changed = self
+            .dynamo
             .change(&FEED_CACHE, &key(viewer, QUEUE), |seen| {
                 let QueueRow { parts, ringed } = QueueRow::of_seen(seen)?;
                 // All rules but the ring's: pages outside of this row do not matter here.
@@ -246,7 +288,10 @@ impl WarmQueue for DynamoWarmQueue {
                 let parts = QueueParts { pages, ..queue.into_parts() };
                 Ok((Write::Put(QueueRow { parts, ringed }.item(viewer, &self.rules)), ()))
             })
-            .await
+            .await;
+        // Whatever came of it: the next look reads what stands.
+        self.known.take(viewer);
+        changed
     }
 
     async fn served(&self, viewer: UserId, now: Millis) -> Result<HashSet<vocab::VideoId>> {

@@ -38,7 +38,7 @@ fn turn(page: u32) -> Turn {
 }
 
 fn take_of(page: u32) -> Take {
-    Take { turn: turn(page), n: 20, refuse: HashSet::new(), now: NOW }
+    Take { turn: turn(page), n: 20, refuse: HashSet::new(), generation: None, now: NOW }
 }
 
 async fn fill(queue: &DynamoWarmQueue, ids: std::ops::Range<u64>) -> Result<usize, stdx::Fault> {

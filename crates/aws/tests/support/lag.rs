@@ -1,4 +1,5 @@
-//! A wire on which every index is one answer behind: a question asked before gets the answer of that time.
+//! A wire on which every index, or every read that is not strong, is one answer behind: a question asked
+//! before gets the answer of that time.
 
 use aws::dynamo::{Dynamo, Table};
 use aws_smithy_runtime_api::client::http::{
@@ -13,19 +14,33 @@ use aws_smithy_types::byte_stream::ByteStream;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-/// The last answer to each question to an index.
+/// The last answer to each question that may be answered late.
 type Answers = Arc<Mutex<HashMap<Vec<u8>, Vec<u8>>>>;
 
 /// The tables behind `whole`, seen through old indexes.
 pub async fn lagging(whole: &Dynamo, table: &Table) -> Dynamo {
-    let http = SharedHttpClient::new(Wire { inner: aws::sdk::http_client(), answers: Answers::default() });
-    super::through(whole, table, http).await
+    behind(whole, table, |asked| asked.contains("\"IndexName\"")).await
 }
+
+/// The tables behind `whole`, seen through copies that lag: what is read strongly is as it stands.
+pub async fn lagging_reads(whole: &Dynamo, table: &Table) -> Dynamo {
+    let reads = |asked: &str| !asked.contains("\"Item\"") && !asked.contains("\"ConsistentRead\":true");
+    behind(whole, table, reads).await
+}
+
+async fn behind(whole: &Dynamo, table: &Table, late: Late) -> Dynamo {
+    let (inner, answers) = (aws::sdk::http_client(), Answers::default());
+    super::through(whole, table, SharedHttpClient::new(Wire { inner, answers, late })).await
+}
+
+/// Which questions are answered late.
+type Late = fn(&str) -> bool;
 
 #[derive(Debug, Clone)]
 struct Wire {
     inner: SharedHttpClient,
     answers: Answers,
+    late: Late,
 }
 
 impl HttpClient for Wire {
@@ -33,6 +48,7 @@ impl HttpClient for Wire {
         SharedHttpConnector::new(Line {
             inner: self.inner.http_connector(s, c),
             answers: Arc::clone(&self.answers),
+            late: self.late,
         })
     }
 }
@@ -41,16 +57,17 @@ impl HttpClient for Wire {
 struct Line {
     inner: SharedHttpConnector,
     answers: Answers,
+    late: Late,
 }
 
 impl HttpConnector for Line {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (inner, answers) = (self.inner.clone(), Arc::clone(&self.answers));
+        let (inner, answers, late) = (self.inner.clone(), Arc::clone(&self.answers), self.late);
         HttpConnectorFuture::new(async move {
             let asked = request.body().bytes().unwrap_or_default().to_vec();
-            let of_index = String::from_utf8_lossy(&asked).contains("\"IndexName\"");
+            let is_late = late(&String::from_utf8_lossy(&asked));
             let answer = inner.call(request).await?;
-            if !of_index {
+            if !is_late {
                 return Ok(answer);
             }
             let status = answer.status();

@@ -6,7 +6,9 @@ use catalog::{
     VideoPage, VideoStore, VideoStoreError,
 };
 use engagement::{EngagementPolicy, EngagementStore, MemoryEngagementStore, Observed, Watcher};
-use feed::{Deps, Feed, FeedPolicy, MemorySeenStore, MemoryWarmQueue, PageRequest, Turn, WarmQueue};
+use feed::{
+    Deps, Feed, FeedPolicy, MemorySeenStore, MemoryWarmQueue, PageRequest, SeenStore, Turn, WarmQueue,
+};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,6 +123,8 @@ pub struct World {
     videos: Arc<Switched<MemoryVideoStore>>,
     library: Arc<Switched<MemoryLibraryStore>>,
     queue: Arc<MemoryWarmQueue>,
+    counts: Arc<MemoryEngagementStore>,
+    seen: Arc<MemorySeenStore>,
 }
 
 /// `videos` published videos 1000…, one a minute, of `owners` creators 100….
@@ -130,19 +134,20 @@ pub async fn world(videos: u64, owners: u64) -> World {
     let library = Arc::new(Switched::new(MemoryLibraryStore::default()));
     let counts = Arc::new(MemoryEngagementStore::default());
     let queue = Arc::new(MemoryWarmQueue::default());
+    let seen = Arc::new(MemorySeenStore::default());
     let feed = Arc::new(Feed::new(Deps {
         videos: Arc::clone(&store) as Arc<dyn VideoStore>,
         library: Arc::clone(&library) as Arc<dyn LibraryStore>,
-        counts: counts as Arc<dyn EngagementStore>,
+        counts: Arc::clone(&counts) as Arc<dyn EngagementStore>,
         queue: Arc::clone(&queue) as Arc<dyn WarmQueue>,
-        seen: Arc::new(MemorySeenStore::default()),
+        seen: Arc::clone(&seen) as Arc<dyn SeenStore>,
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         entropy: Arc::new(SeededEntropy::new(1)),
         cursor_key: [7; 32],
         policy: FeedPolicy::default(),
         engagement: EngagementPolicy::default(),
     }));
-    let w = World { feed, clock, videos: store, library, queue };
+    let w = World { feed, clock, videos: store, library, queue, counts, seen };
     for n in 0..videos {
         w.clock.advance(Millis(60_000));
         w.put(VideoId(1_000 + n), UserId(100 + n % owners)).await;
@@ -166,6 +171,22 @@ fn package() -> Package {
 }
 
 impl World {
+    /// The feed of another process on the same stores.
+    pub fn elsewhere(&self) -> Feed {
+        Feed::new(Deps {
+            videos: Arc::clone(&self.videos) as Arc<dyn VideoStore>,
+            library: Arc::clone(&self.library) as Arc<dyn LibraryStore>,
+            counts: Arc::clone(&self.counts) as Arc<dyn EngagementStore>,
+            queue: Arc::clone(&self.queue) as Arc<dyn WarmQueue>,
+            seen: Arc::clone(&self.seen) as Arc<dyn SeenStore>,
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            entropy: Arc::new(SeededEntropy::new(2)),
+            cursor_key: [7; 32],
+            policy: FeedPolicy::default(),
+            engagement: EngagementPolicy::default(),
+        })
+    }
+
     async fn put(&self, id: VideoId, owner: UserId) -> Video {
         let now = self.clock.now();
         let mut video = Video::reserved(id, owner, "k".repeat(32), now);
