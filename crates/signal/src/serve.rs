@@ -5,6 +5,7 @@ use crate::commands::Ctx;
 use crate::config::{Config, Records, StoredBytes};
 use crate::data_dir::DataDir;
 use crate::wiring::aws::Remote;
+use crate::wiring::stores::Duties;
 use crate::wiring::{House, checks, classifier, demo_port, embedded, identity, machine, stores, web, worker};
 use anyhow::{Context, bail};
 use api::{ApiConfig, ApiState, Check, Deps, Health};
@@ -30,7 +31,8 @@ pub async fn serve(config: Config, ctx: &Ctx, roles: &[Role]) -> anyhow::Result<
     let data = open_data(&config, ctx)?;
     let api_listener = bind(&config, Role::Api, roles, config.server.port, "--port").await?;
     let door_listener = bind(&config, Role::Objects, roles, config.objects.port, "--s3-port").await?;
-    let house = Arc::new(House::build(&config, &data, roles.contains(&Role::Worker)).await?);
+    let duties = Duties { serves: roles.contains(&Role::Api), works: roles.contains(&Role::Worker) };
+    let house = Arc::new(House::build(&config, &data, duties).await?);
     let link = operator_link(&house, &config, &data).await?;
     let (tell_stop, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -127,8 +129,14 @@ async fn door(config: &Config, ctx: &Ctx) -> anyhow::Result<()> {
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let wake = Wake::default();
     let (data_dir, c, e) = (&data, &clock, &entropy);
-    let base =
-        stores::Base { config: &config, data: data_dir, clock: c, entropy: e, wake: &wake, works: false };
+    let base = stores::Base {
+        config: &config,
+        data: data_dir,
+        clock: c,
+        entropy: e,
+        wake: &wake,
+        duties: Duties::default(),
+    };
     let mut remote = Remote::default();
     let records = stores::records(&base, &mut remote).await?;
     remote.verify().await?;

@@ -134,6 +134,11 @@ impl S3Objects {
         if let Some(said) = self.skew(e) {
             return said;
         }
+        if e.raw_response().is_none()
+            && let Some(said) = crate::checks::of_chain(&DisplayErrorContext(e).to_string())
+        {
+            return said;
+        }
         let bucket = &self.settings.bucket;
         match code(e) {
             "InvalidAccessKeyId" => "the access key of the credentials is unknown to the store: set \

@@ -16,7 +16,7 @@ async fn issuer(config: &Config, data: &DataDir) -> anyhow::Result<identity::Ide
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let wake = Wake::default();
     let (clock, entropy) = (&clock, &entropy);
-    let base = stores::Base { config, data, clock, entropy, wake: &wake, works: false };
+    let base = stores::Base { config, data, clock, entropy, wake: &wake, duties: stores::Duties::default() };
     let mut remote = Remote::default();
     let records = stores::records(&base, &mut remote).await?;
     remote.verify().await?;

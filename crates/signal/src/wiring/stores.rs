@@ -80,7 +80,15 @@ pub struct Base<'a> {
     pub entropy: &'a Arc<dyn Entropy>,
     /// Rings when a job is ready.
     pub wake: &'a Wake,
-    /// Whether jobs run in this process.
+    pub duties: Duties,
+}
+
+/// What a process does, where its engines differ by it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Duties {
+    /// Clients are connected, who want to know what other processes did.
+    pub serves: bool,
+    /// Jobs run.
     pub works: bool,
 }
 

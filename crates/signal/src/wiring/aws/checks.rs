@@ -47,6 +47,11 @@ pub(super) fn recently<L: Look>(name: &'static str, look: L) -> Arc<dyn Check> {
     Arc::new(Recently { name, look, last: Mutex::new(None) })
 }
 
+/// As [`recently`] of what was found well this moment: the start asks no second time.
+pub(super) fn just_seen<L: Look>(name: &'static str, look: L) -> Arc<dyn Check> {
+    Arc::new(Recently { name, look, last: Mutex::new(Some((Instant::now(), Ok(())))) })
+}
+
 #[async_trait]
 impl<L: Look> Check for Recently<L> {
     fn name(&self) -> &'static str {

@@ -8,7 +8,7 @@ use crate::wiring::stores::{Base, End};
 use crate::wiring::worker::KINDS;
 use async_trait::async_trait;
 use aws::remember::News;
-use aws::work::queues::{ARRIVAL_QUEUE, JOB_QUEUE, Queue, url_of};
+use aws::work::queues::{ARRIVAL_QUEUE, JOB_QUEUE, Queue};
 use aws::work::{
     ArrivalJobs, Arrivals, Bus, BusDeps, BusPolicy, Courier, CourierDeps, DeliveryPolicy, Ears, EarsDeps,
     Mailbox, SqsDelivered,
@@ -17,6 +17,7 @@ use catalog::{StatusListener, Video};
 use futures::FutureExt;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+use stdx::Entropy;
 use vocab::{Status, UserId, VideoId};
 use work::JobStore;
 
@@ -26,7 +27,8 @@ pub struct Delivery {
     /// Where S3 tells of objects, and whose.
     arrivals: Option<(Mailbox, String)>,
     bus: Bus,
-    ears: Wanted,
+    /// Where nobody is connected nobody listens.
+    ears: Option<Wanted>,
 }
 
 /// What ears are made of, but for who listens.
@@ -74,14 +76,36 @@ struct QueueStands {
 #[async_trait]
 impl Look for QueueStands {
     async fn look(&self) -> Said {
-        url_of(&self.client, &self.name).await.map(|_| ()).map_err(|e| {
-            format!(
-                "there is no queue {}, or it cannot be asked for (work.queue_url, work.endpoint): create it as \
-                 infra/contract.json describes it ({e})",
-                self.name
-            )
-        })
+        aws::checks::queue(&self.client, &self.name).await.map(drop)
     }
+}
+
+struct BusStands {
+    client: aws::sdk::EventBridgeClient,
+    name: String,
+}
+
+#[async_trait]
+impl Look for BusStands {
+    async fn look(&self) -> Said {
+        aws::checks::bus(&self.client, &self.name).await
+    }
+}
+
+fn start<T>(said: Result<T, String>) -> anyhow::Result<T> {
+    said.map_err(|said| anyhow::anyhow!("cannot start: {said}"))
+}
+
+/// Opens the queue `name`; from now on `remote` watches that it stands.
+async fn open(
+    client: &aws::sdk::SqsClient,
+    entropy: &Arc<dyn Entropy>,
+    (word, name): (&'static str, String),
+    remote: &mut Remote,
+) -> anyhow::Result<Mailbox> {
+    let url = start(aws::checks::queue(client, &name).await)?;
+    remote.checks.push(checks::just_seen(word, QueueStands { client: client.clone(), name }));
+    Ok(Mailbox::new(client.clone(), &url, Arc::clone(entropy)))
 }
 
 /// The job store as the slices use it, and the courier that `remote` will run.
@@ -95,24 +119,17 @@ pub async fn by_queue(
     let connection = connect(base.entropy, region, &config.work.endpoint).await;
     let client = connection.sqs();
     let named = |queue: &Queue| format!("{prefix}{}", queue.name);
-    for (word, queue) in [("queue of jobs", &JOB_QUEUE), ("queue of arrivals", &ARRIVAL_QUEUE)] {
-        let look = QueueStands { client: client.clone(), name: named(queue) };
-        look.look().await.map_err(|said| anyhow::anyhow!("cannot start: {said}"))?;
-        remote.checks.push(checks::recently(word, look));
-    }
-    let open = async |queue: &Queue| -> anyhow::Result<Mailbox> {
-        let url = url_of(&client, &named(queue)).await?;
-        Ok(Mailbox::new(client.clone(), &url, Arc::clone(base.entropy)))
-    };
-    let kinds = if base.works { KINDS.iter().map(|k| (*k).to_owned()).collect() } else { Vec::new() };
-    let deps = CourierDeps {
-        mailbox: open(&JOB_QUEUE).await?,
-        clock: Arc::clone(base.clock),
-        wake: base.wake.clone(),
-        kinds,
-    };
+    let mailbox = open(&client, base.entropy, ("queue of jobs", named(&JOB_QUEUE)), remote).await?;
+    let bus_stands = BusStands { client: connection.eventbridge(), name: bus_name(prefix) };
+    start(bus_stands.look().await)?;
+    remote.checks.push(checks::just_seen("bus", bus_stands));
+    let kinds = if base.duties.works { KINDS.iter().map(|k| (*k).to_owned()).collect() } else { Vec::new() };
+    let deps = CourierDeps { mailbox, clock: Arc::clone(base.clock), wake: base.wake.clone(), kinds };
     let arrivals = match config.bytes()? {
-        StoredBytes::S3 { bucket } if base.works => Some((open(&ARRIVAL_QUEUE).await?, bucket)),
+        StoredBytes::S3 { bucket } if base.duties.works => {
+            let place = ("queue of arrivals", named(&ARRIVAL_QUEUE));
+            Some((open(&client, base.entropy, place, remote).await?, bucket))
+        }
         _ => None,
     };
     let (store, courier) = SqsDelivered::new(inner, deps, DeliveryPolicy::default());
@@ -128,12 +145,12 @@ pub async fn by_queue(
         BusPolicy::default(),
     );
     remote.bus = Some(Arc::new(tells));
-    let ears = Wanted {
+    let ears = base.duties.serves.then(|| Wanted {
         sqs: client.clone(),
         eventbridge: connection.eventbridge(),
         prefix: prefix.to_owned(),
         origin,
-    };
+    });
     remote.delivery = std::sync::Mutex::new(Some(Delivery { courier, arrivals, bus, ears }));
     Ok(Arc::new(store))
 }
@@ -145,7 +162,12 @@ impl Remote {
         let Some(Delivery { courier, arrivals, bus, ears }) = delivery else { return idle.await };
         let (stop, idle) = (stop.shared(), idle.shared());
         let within = Within { house: Arc::clone(&house), news: self.news.clone() };
-        let listening = tokio::spawn(listen(ears, within, stop.clone()));
+        let hearing = stop.clone();
+        let listening = tokio::spawn(async move {
+            if let Some(ears) = ears {
+                listen(ears, within, hearing).await;
+            }
+        });
         // These futures hold borrows that the compiler cannot see to be `Send`: each has a thread to itself.
         let runtime = tokio::runtime::Handle::current();
         let hear = runtime.clone();
