@@ -212,6 +212,15 @@ impl Issuer {
         Ok(self.absorb(guest.user, into).await?.1)
     }
 
+    /// Whether `guest` became part of this account before: its sessions ended with that.
+    pub async fn has_adopted(&self, account: &Caller, guest: UserId) -> Result<bool, IssueError> {
+        match self.deps.accounts.get(guest).await {
+            Ok(guest) => Ok(guest.guest && guest.merged_into == Some(account.user)),
+            Err(AccountStoreError::NotFound(_)) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
     fn knock_login(&self, email: &str, ip: Option<IpAddr>) -> Result<(), IssueError> {
         let limits = &self.policy.attempts;
         self.knock("login.email_ip", &[email, &ip_text(ip)], limits.login_email_ip)?;

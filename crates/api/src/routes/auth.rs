@@ -9,18 +9,20 @@ use crate::state::ApiState;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use identity::{BadField, Credentials, IssueError, Origin, Registration};
-use serde::Deserialize;
+use identity::claims::said_by;
+use identity::{BadField, Credentials, IssueError, Origin, Registration, TokenError};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use vocab::DeviceId;
+use vocab::{DeviceId, UserId};
 
 pub fn router() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(guest))
         .routes(routes!(register))
         .routes(routes!(login))
+        .routes(routes!(adopt))
         .routes(routes!(refresh))
         .routes(routes!(logout))
         .routes(routes!(operator))
@@ -157,6 +159,69 @@ async fn login(
     let origin = origin(ip, device_id, device_name);
     let grant = state.issuer.login(Credentials { email, password }, &origin, caller.as_ref()).await?;
     Ok((StatusCode::OK, Json(grant.into())))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct Adoption {
+    /// The guest's access token; refresh it first where it has expired.
+    pub guest_token: String,
+}
+
+/// Whom the account took in.
+#[derive(Serialize, ToSchema)]
+pub struct Adopted {
+    /// The guest: its videos, uploads, likes and history are the caller's now, and its sessions have ended.
+    #[schema(value_type = String)]
+    pub merged_from: UserId,
+}
+
+/// Brings a guest's likes, history and videos into the account that calls. For clients that signed in at an
+/// outside issuer, where no request of ours sees guest and account together. May be repeated.
+#[utoipa::path(post, path = "/v1/auth/adopt", tag = "auth", operation_id = "auth_adopt", request_body = Adoption,
+    security(("bearer" = [])), responses(
+        (status = 200, description = "It belongs to the caller, now or since before.", body = Adopted),
+        (status = 409, description = "The caller is a guest, or somebody else took it in."),
+        (status = 400, description = "Not a good token of a guest."),
+))]
+async fn adopt(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Json(body): Json<Adoption>,
+) -> Result<Json<Adopted>, Problem> {
+    if caller.guest {
+        return Err(Problem::conflict("A guest takes nobody in. Sign in and send the account's token."));
+    }
+    let guest = match state.verifier.verify(&body.guest_token).await {
+        Ok(guest) if guest.guest => guest,
+        Ok(_) => return Err(bad_guest("not_a_guest", "this is no guest's token")),
+        Err(TokenError::Ended) => return adopted_before(&state, &caller, &body.guest_token).await,
+        Err(TokenError::Expired) => {
+            return Err(bad_guest("expired", "the guest's token has expired: refresh it first"));
+        }
+        Err(TokenError::Invalid(why)) => {
+            return Err(bad_guest("invalid", "the guest's token is not valid here").because(why));
+        }
+        Err(TokenError::Fault(fault)) => return Err(fault.into()),
+    };
+    match state.issuer.adopt(&caller, &guest).await? {
+        Some(merged_from) => Ok(Json(Adopted { merged_from })),
+        None => Err(Problem::conflict("This guest belongs to another account already.")),
+    }
+}
+
+/// The reply to an earlier call was lost: that call ended the guest's sessions.
+async fn adopted_before(state: &ApiState, caller: &Caller, token: &str) -> Result<Json<Adopted>, Problem> {
+    let guest = said_by(token).filter(|said| said.guest).map(|said| said.user);
+    match guest {
+        Some(guest) if state.issuer.has_adopted(caller, guest).await? => {
+            Ok(Json(Adopted { merged_from: guest }))
+        }
+        _ => Err(bad_guest("ended", "the guest's session has ended")),
+    }
+}
+
+fn bad_guest(code: &str, message: &str) -> Problem {
+    Problem::field("guest_token", code, message)
 }
 
 #[derive(Deserialize, ToSchema)]

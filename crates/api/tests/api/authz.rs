@@ -49,6 +49,7 @@ impl Row {
 fn table() -> Vec<Row> {
     use Door::{Moderator, Open, Operator, Owner, Session};
     vec![
+        row("auth_adopt", Session),
         row("auth_device_revoke", Owner),
         row("auth_devices", Session),
         row("auth_discovery", Open),

@@ -80,6 +80,50 @@ async fn a_guest_becomes_an_account_and_signs_in_elsewhere() {
     assert_eq!(h.get("/v1/me", Some(&second.person)).await.problem(), "unauthorized");
 }
 
+async fn adopt(h: &House, who: &Person, guest: &str) -> Reply {
+    h.post("/v1/auth/adopt", Some(who), json!({ "guest_token": guest })).await
+}
+
+#[tokio::test]
+async fn an_account_adopts_a_guest_by_its_token_and_may_ask_again() {
+    let h = house().await;
+    let ada = register(&h, "ada@example.org", 1, None).await.person;
+    let first = guest(&h, 2).await.person;
+    for _ in 0..2 {
+        let reply = adopt(&h, &ada, &first.token).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.json()["merged_from"], first.id.to_string());
+    }
+    assert_eq!(h.get("/v1/me", Some(&first)).await.problem(), "unauthorized", "the guest is gone");
+}
+
+#[tokio::test]
+async fn nobody_adopts_what_is_not_a_guest_of_theirs() {
+    let h = house().await;
+    let ada = register(&h, "ada@example.org", 1, None).await.person;
+    let bob = register(&h, "bob@example.org", 2, None).await.person;
+    let (first, second) = (guest(&h, 3).await, guest(&h, 4).await);
+    let wrong = async |who: &Person, token: &str, slug: &str, code: Option<&str>| {
+        let reply = adopt(&h, who, token).await;
+        assert_eq!(reply.problem(), slug, "{reply:?}");
+        assert_eq!(reply.json()["errors"][0]["code"].as_str(), code, "{reply:?}");
+    };
+    wrong(&first.person, &second.person.token, "conflict", None).await;
+    wrong(&ada, &bob.token, "invalid-request", Some("not_a_guest")).await;
+    for noise in ["", "a.b.c", &format!("{}x", first.person.token), &first.refresh] {
+        wrong(&ada, noise, "invalid-request", Some("invalid")).await;
+    }
+    assert_eq!(adopt(&h, &ada, &first.person.token).await.status, 200);
+    wrong(&bob, &first.person.token, "invalid-request", Some("ended")).await;
+    h.post("/v1/auth/logout", Some(&second.person), json!({})).await;
+    wrong(&ada, &second.person.token, "invalid-request", Some("ended")).await;
+    let third = guest(&h, 5).await.person;
+    h.clock.advance(Millis(9 * 60_000));
+    let again = held(&login(&h, "ada@example.org", PASSWORD, 1, None).await).person;
+    h.clock.advance(Millis(2 * 60_000));
+    wrong(&again, &third.token, "invalid-request", Some("expired")).await;
+}
+
 #[tokio::test]
 async fn what_a_form_gets_wrong_is_told_by_field() {
     let h = house().await;
