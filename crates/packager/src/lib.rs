@@ -2,9 +2,11 @@
 
 mod bandwidth;
 mod boxes;
+mod captions;
 mod codec;
 mod cut;
 mod init;
+mod language;
 mod multivariant;
 mod packaging;
 mod playlist;
@@ -16,7 +18,9 @@ mod track;
 mod vtt;
 
 pub use boxes::{PackError, top_level};
+pub use captions::{CaptionError, Captions, Cue};
 pub use codec::Range;
+pub use language::{language_name, language_tag};
 pub use multivariant::{CaptionsTrack, IFrameStream, Multivariant, SoundTrack, Variant, multivariant};
 pub use packaging::{Files, Lengths, Packaging, PackagingError, Sound};
 pub use playlist::{Addresses, captions_playlist, media_playlist};

@@ -34,7 +34,8 @@ pub fn sprite_vtt(sheet: &SpriteSheet) -> String {
     out
 }
 
-fn stamp(ms: i64) -> String {
+/// `hh:mm:ss.mmm`.
+pub(crate) fn stamp(ms: i64) -> String {
     let (s, milli) = (ms / 1000, ms % 1000);
     format!("{:02}:{:02}:{:02}.{milli:03}", s / 3600, s / 60 % 60, s % 60)
 }

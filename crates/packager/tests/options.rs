@@ -26,8 +26,11 @@ fn single() -> Addresses {
     Addresses::Single { file: "media.mp4".into() }
 }
 
-/// `(length, offset)` of every byte range, and the one of the init segment.
-fn ranges(playlist: &str) -> (Option<(usize, usize)>, Vec<(usize, usize)>) {
+/// Length and offset.
+type ByteRange = (usize, usize);
+
+/// The range of the init segment, and all others.
+fn ranges(playlist: &str) -> (Option<ByteRange>, Vec<ByteRange>) {
     let pair = |text: &str| {
         let (length, offset) = text.split_once('@').expect("a length and an offset");
         (length.parse().expect("a length"), offset.parse().expect("an offset"))
