@@ -28,7 +28,10 @@ pub fn document() -> anyhow::Result<Value> {
 fn bus() -> Value {
     json!({
         "name": crate::wiring::aws::bus_name(""),
+        // Of every process at its start and for readiness.
+        "actions": ["events:DescribeEventBus", "events:PutEvents"],
         "each_process": {
+            "roles": ["api"],
             "queue": "ears-<16 hex digits>", "rule": "ears-<16 hex digits>",
             "actions": [
                 "events:PutEvents", "events:PutRule", "events:PutTargets", "events:RemoveTargets",
@@ -129,10 +132,14 @@ fn objects() -> Vec<Value> {
         ("draft_sprite", MediaKey::DraftSprite { video, digest }),
         ("draft_poster", MediaKey::DraftPoster { video, digest }),
         ("draft_facts", MediaKey::DraftFacts { video, digest }),
+        ("draft_captions", MediaKey::DraftCaptions { video, digest }),
         ("multivariant", MediaKey::Multivariant { video, package }),
         ("media_playlist", MediaKey::MediaPlaylist { video, rendition }),
         ("init", MediaKey::Init { video, rendition }),
         ("segment", MediaKey::Segment { video, rendition, n: 7 }),
+        ("i_frame_playlist", MediaKey::IFramePlaylist { video, rendition }),
+        ("single_file", MediaKey::SingleFile { video, rendition }),
+        ("captions", MediaKey::Captions { video, rendition }),
         ("poster", MediaKey::Poster { video, package }),
         ("sprite", MediaKey::Sprite { video, package }),
         ("sprite_vtt", MediaKey::SpriteVtt { video, package }),

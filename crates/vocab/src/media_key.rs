@@ -87,6 +87,26 @@ pub enum MediaKey {
         rendition: RenditionId,
         n: u32,
     },
+    /// A rung's key frames as byte ranges.
+    IFramePlaylist {
+        video: VideoId,
+        rendition: RenditionId,
+    },
+    /// A rendition in one object, which its playlists name ranges of.
+    SingleFile {
+        video: VideoId,
+        rendition: RenditionId,
+    },
+    /// The cues of a captions rendition.
+    Captions {
+        video: VideoId,
+        rendition: RenditionId,
+    },
+    /// The owner's captions before publication, checked. `digest` = first 16 hex digits of their hash.
+    DraftCaptions {
+        video: VideoId,
+        digest: u64,
+    },
     Poster {
         video: VideoId,
         package: PackageId,
@@ -130,6 +150,10 @@ impl MediaKey {
             | Self::MediaPlaylist { video, .. }
             | Self::Init { video, .. }
             | Self::Segment { video, .. }
+            | Self::IFramePlaylist { video, .. }
+            | Self::SingleFile { video, .. }
+            | Self::Captions { video, .. }
+            | Self::DraftCaptions { video, .. }
             | Self::Poster { video, .. }
             | Self::Sprite { video, .. }
             | Self::SpriteVtt { video, .. } => *video,
@@ -165,6 +189,18 @@ impl MediaKey {
             Self::Segment { video, rendition, n } => {
                 format!("vod/packaged/{s:02x}/{video}/{rendition}/{n}.m4s")
             }
+            Self::IFramePlaylist { video, rendition } => {
+                format!("vod/packaged/{s:02x}/{video}/{rendition}/iframes.m3u8")
+            }
+            Self::SingleFile { video, rendition } => {
+                format!("vod/packaged/{s:02x}/{video}/{rendition}/media.mp4")
+            }
+            Self::Captions { video, rendition } => {
+                format!("vod/packaged/{s:02x}/{video}/{rendition}/captions.vtt")
+            }
+            Self::DraftCaptions { video, digest } => {
+                format!("review/{s:02x}/{video}/{digest:016x}/captions.vtt")
+            }
             Self::Poster { video, package } => format!("thumbnails/{s:02x}/{video}/{package}/poster.jpg"),
             Self::Sprite { video, package } => format!("sprites/{s:02x}/{video}/{package}/sprite.jpg"),
             Self::SpriteVtt { video, package } => format!("sprites/{s:02x}/{video}/{package}/sprite.vtt"),
@@ -174,10 +210,16 @@ impl MediaKey {
     /// The prefixes under which every object of a video lives, for erasure.
     pub fn prefixes_of(video: VideoId) -> Vec<String> {
         let s = shard(video);
-        ["raw", "review", "vod/packaged", "thumbnails", "sprites"]
+        ["raw", "review", "encoded", "vod/packaged", "thumbnails", "sprites"]
             .iter()
             .map(|class| format!("{class}/{s:02x}/{video}/"))
             .collect()
+    }
+
+    /// Where an engine outside puts the track files of one piece of work: private, and gone after some days.
+    /// `work` must be letters and digits.
+    pub fn encoded_prefix(video: VideoId, work: &str, attempt: u32) -> String {
+        format!("encoded/{:02x}/{video}/{work}/{attempt}/", shard(video))
     }
 
     /// The path viewers fetch it under; `None` for what never leaves the house.
@@ -187,11 +229,15 @@ impl MediaKey {
             | Self::ReviewFrame { .. }
             | Self::DraftSprite { .. }
             | Self::DraftPoster { .. }
-            | Self::DraftFacts { .. } => None,
+            | Self::DraftFacts { .. }
+            | Self::DraftCaptions { .. } => None,
             Self::Multivariant { video, package } => Some(format!("/v/{video}/{package}/main.m3u8")),
             Self::MediaPlaylist { video, rendition } => Some(format!("/v/{video}/{rendition}/media.m3u8")),
             Self::Init { video, rendition } => Some(format!("/v/{video}/{rendition}/init.mp4")),
             Self::Segment { video, rendition, n } => Some(format!("/v/{video}/{rendition}/{n}.m4s")),
+            Self::IFramePlaylist { video, rendition } => Some(format!("/v/{video}/{rendition}/iframes.m3u8")),
+            Self::SingleFile { video, rendition } => Some(format!("/v/{video}/{rendition}/media.mp4")),
+            Self::Captions { video, rendition } => Some(format!("/v/{video}/{rendition}/captions.vtt")),
             Self::Poster { video, package } => Some(format!("/p/{video}/{package}/poster.jpg")),
             Self::Sprite { video, package } => Some(format!("/p/{video}/{package}/sprite.jpg")),
             Self::SpriteVtt { video, package } => Some(format!("/p/{video}/{package}/sprite.vtt")),
@@ -211,6 +257,9 @@ impl MediaKey {
             ("v", "main.m3u8") => Ok(Self::Multivariant { video, package: canonical(id)? }),
             ("v", "media.m3u8") => Ok(Self::MediaPlaylist { video, rendition: canonical(id)? }),
             ("v", "init.mp4") => Ok(Self::Init { video, rendition: canonical(id)? }),
+            ("v", "iframes.m3u8") => Ok(Self::IFramePlaylist { video, rendition: canonical(id)? }),
+            ("v", "media.mp4") => Ok(Self::SingleFile { video, rendition: canonical(id)? }),
+            ("v", "captions.vtt") => Ok(Self::Captions { video, rendition: canonical(id)? }),
             ("v", file) => {
                 let n = segment_number(file).ok_or(MediaKeyError)?;
                 Ok(Self::Segment { video, rendition: canonical(id)?, n })
@@ -231,10 +280,14 @@ impl MediaKey {
             | Self::Poster { .. }
             | Self::Sprite { .. } => "image/jpeg",
             Self::DraftFacts { .. } => "application/json",
-            Self::Multivariant { .. } | Self::MediaPlaylist { .. } => "application/vnd.apple.mpegurl",
-            Self::Init { .. } => "video/mp4",
+            Self::Multivariant { .. } | Self::MediaPlaylist { .. } | Self::IFramePlaylist { .. } => {
+                "application/vnd.apple.mpegurl"
+            }
+            Self::Init { .. } | Self::SingleFile { .. } => "video/mp4",
             Self::Segment { .. } => "video/iso.segment",
-            Self::SpriteVtt { .. } => "text/vtt; charset=utf-8",
+            Self::SpriteVtt { .. } | Self::Captions { .. } | Self::DraftCaptions { .. } => {
+                "text/vtt; charset=utf-8"
+            }
         }
     }
 
@@ -244,11 +297,15 @@ impl MediaKey {
             | Self::ReviewFrame { .. }
             | Self::DraftSprite { .. }
             | Self::DraftPoster { .. }
-            | Self::DraftFacts { .. } => CacheClass::Private,
+            | Self::DraftFacts { .. }
+            | Self::DraftCaptions { .. } => CacheClass::Private,
             Self::Multivariant { .. }
             | Self::MediaPlaylist { .. }
             | Self::Init { .. }
             | Self::Segment { .. }
+            | Self::IFramePlaylist { .. }
+            | Self::SingleFile { .. }
+            | Self::Captions { .. }
             | Self::Poster { .. }
             | Self::Sprite { .. }
             | Self::SpriteVtt { .. } => CacheClass::Immutable,
@@ -257,7 +314,14 @@ impl MediaKey {
 
     /// Whether a stored copy is worth keeping compressed (playlists and cues).
     pub const fn is_text(&self) -> bool {
-        matches!(self, Self::Multivariant { .. } | Self::MediaPlaylist { .. } | Self::SpriteVtt { .. })
+        matches!(
+            self,
+            Self::Multivariant { .. }
+                | Self::MediaPlaylist { .. }
+                | Self::IFramePlaylist { .. }
+                | Self::SpriteVtt { .. }
+                | Self::Captions { .. }
+        )
     }
 }
 
@@ -286,6 +350,9 @@ mod tests {
             MediaKey::MediaPlaylist { video, rendition },
             MediaKey::Init { video, rendition },
             MediaKey::Segment { video, rendition, n: 12 },
+            MediaKey::IFramePlaylist { video, rendition },
+            MediaKey::SingleFile { video, rendition },
+            MediaKey::Captions { video, rendition },
             MediaKey::Poster { video, package },
             MediaKey::Sprite { video, package },
             MediaKey::SpriteVtt { video, package },

@@ -11,6 +11,8 @@ pub struct LifecycleRule {
     pub abort_incomplete_after_days: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noncurrent_expire_after_days: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expire_after_days: Option<u32>,
     pub why: &'static str,
 }
 
@@ -39,9 +41,12 @@ pub struct BucketContract {
     pub actions: &'static [&'static str],
 }
 
+/// Track files of an encoder outside leave after this many days; who asks later has them made again.
+pub const ENCODED_DAYS: u32 = 8;
+
 pub const BUCKET: BucketContract = BucketContract {
     public_prefixes: &["vod/packaged/", "thumbnails/", "sprites/"],
-    private_prefixes: &["raw/", "review/"],
+    private_prefixes: &["raw/", "review/", "encoded/"],
     block_public_access: true,
     versioning: false,
     event_prefixes: &["raw/"],
@@ -51,6 +56,7 @@ pub const BUCKET: BucketContract = BucketContract {
             prefix: "",
             abort_incomplete_after_days: Some(1),
             noncurrent_expire_after_days: None,
+            expire_after_days: None,
             why: "parts that nobody names cost as objects do; S3 counts full days, so no upload of 24 h is cut",
         },
         LifecycleRule {
@@ -58,7 +64,16 @@ pub const BUCKET: BucketContract = BucketContract {
             prefix: "",
             abort_incomplete_after_days: None,
             noncurrent_expire_after_days: Some(1),
+            expire_after_days: None,
             why: "where somebody turns versions on, what was erased leaves all the same",
+        },
+        LifecycleRule {
+            id: "encoded-is-fetched",
+            prefix: "encoded/",
+            abort_incomplete_after_days: None,
+            noncurrent_expire_after_days: None,
+            expire_after_days: Some(ENCODED_DAYS),
+            why: "track files of MediaConvert are fetched and packaged within hours",
         },
     ],
     cors: CorsRule {
@@ -96,6 +111,10 @@ mod tests {
             MediaKey::MediaPlaylist { video, rendition },
             MediaKey::Init { video, rendition },
             MediaKey::Segment { video, rendition, n: 1 },
+            MediaKey::IFramePlaylist { video, rendition },
+            MediaKey::SingleFile { video, rendition },
+            MediaKey::Captions { video, rendition },
+            MediaKey::DraftCaptions { video, digest: 1 },
             MediaKey::Poster { video, package },
             MediaKey::Sprite { video, package },
             MediaKey::SpriteVtt { video, package },
