@@ -52,5 +52,7 @@ fn package(n: u64) -> Package {
         segment_ms: vec![2_000; 6],
         blurhash: Some("LEHV6nWB2yk8pyo0adR*.7kCMdnj".into()),
         sprite: None,
+        pending: vec![],
+        quality: None,
     }
 }

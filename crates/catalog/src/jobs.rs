@@ -10,10 +10,17 @@ use work::JobError;
 pub const JUDGE: &str = "moderation.judge";
 /// Encode, package, verify, publish. Key = video id. Handled by `transcode`.
 pub const ENCODE: &str = "transcode.encode";
+/// Encode the rungs that publication did not wait for. Key = video id. Handled by `transcode`.
+pub const SECOND_WAVE: &str = "transcode.second_wave";
+/// Encode the top rung of a video that found its viewers. Key = video id. Handled by `transcode`.
+pub const TOP_RUNG: &str = "transcode.top_rung";
 /// Delete the bytes of a removed video. Key = video id.
 pub const ERASE: &str = "catalog.erase";
 /// Find videos whose job was lost. Periodic.
 pub const SWEEP: &str = "catalog.sweep";
+
+/// Every job that writes bytes of a video: none may run on when they are deleted.
+pub const WRITING: [&str; 4] = [JUDGE, ENCODE, SECOND_WAVE, TOP_RUNG];
 
 /// The job a video in `status` waits for; `None` where it waits for a person or for nothing.
 pub const fn job_for(status: Status) -> Option<&'static str> {

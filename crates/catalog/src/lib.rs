@@ -23,10 +23,10 @@ pub use metadata::{FieldError, InvalidFields};
 pub use owners::{Change, OwnerError, Owners, OwnersDeps};
 pub use policy::CatalogPolicy;
 pub use port::{
-    Advance, Edit, Facts, LibraryStore, Shelf, StatusListener, VideoPage, VideoStore, VideoStoreError,
+    Advance, Edit, Facts, Growth, LibraryStore, Shelf, StatusListener, VideoPage, VideoStore, VideoStoreError,
 };
 pub use reach::VideoStoreExt;
 pub use video::{
-    Appeal, Metadata, Package, RenditionFacts, SourceFacts, SpriteFacts, Transform, VerdictFacts, Video,
+    Appeal, Metadata, Package, QualityFacts, RenditionFacts, SourceFacts, SpriteFacts, Transform, VerdictFacts, Video,
 };
 pub use visibility::{Sight, Viewer, visible};

@@ -3,7 +3,7 @@
 
 use crate::port::{Advance, Edit, Facts, VideoStoreError};
 use crate::video::{Metadata, Transform, Video};
-use vocab::{Bytes, Status, UserId};
+use vocab::{Bytes, PackageId, Status, UserId};
 
 /// Whether `video` may go to `to`: the state machine, and the undo of a removal.
 pub fn may_move(video: &Video, to: Status) -> bool {
@@ -35,10 +35,11 @@ pub fn advanced(video: &Video, step: &Advance) -> Result<Video, VideoStoreError>
     Ok(next)
 }
 
-/// The record after an edit by its owner, or `Stale`.
+/// The record after an edit, or `Stale`.
 pub fn edited(video: &Video, revision: u64, edit: &Edit) -> Result<Video, VideoStoreError> {
     let too_late = edit.transform.is_some() && video.status != Status::Reserved;
-    if video.revision != revision || video.is_gone() || too_late {
+    let grows_elsewhere = edit.package.as_ref().is_some_and(|growth| !may_grow(video, growth.instead_of));
+    if video.revision != revision || video.is_gone() || too_late || grows_elsewhere {
         return Err(stale(video));
     }
     let mut next = video.clone();
@@ -48,8 +49,16 @@ pub fn edited(video: &Video, revision: u64, edit: &Edit) -> Result<Video, VideoS
     if let Some(transform) = &edit.transform {
         next.transform = transform.clone();
     }
+    if let Some(growth) = &edit.package {
+        next.package = Some(growth.package.clone());
+    }
     next.revision += 1;
     Ok(next)
+}
+
+/// Whether the package `from` may be replaced: viewers are shown it now.
+pub fn may_grow(video: &Video, from: PackageId) -> bool {
+    video.status.is_readable() && video.package.as_ref().is_some_and(|p| p.id == from)
 }
 
 /// The record after a guest became an account, or `Stale` where it is neither's. What was given

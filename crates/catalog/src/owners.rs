@@ -73,7 +73,7 @@ impl Owners {
             if meta == video.meta {
                 return Ok(video);
             }
-            let edit = Edit { meta: Some(meta), transform: None };
+            let edit = Edit { meta: Some(meta), ..Edit::default() };
             match self.deps.videos.edit(id, video.revision, edit).await {
                 // The pipeline moved it meanwhile: look again.
                 Err(VideoStoreError::Stale { .. }) => {}

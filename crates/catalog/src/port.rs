@@ -3,7 +3,7 @@
 use crate::video::{Appeal, Metadata, Package, SourceFacts, Transform, VerdictFacts, Video};
 use async_trait::async_trait;
 use stdx::Fault;
-use vocab::{Bytes, FailureReason, Millis, Status, UploadId, UserId, VideoId};
+use vocab::{Bytes, FailureReason, Millis, PackageId, Status, UploadId, UserId, VideoId};
 
 #[derive(Debug, thiserror::Error)]
 pub enum VideoStoreError {
@@ -68,12 +68,22 @@ pub struct VideoPage {
     pub next_before: Option<VideoId>,
 }
 
-/// The owner's edit; `None` leaves a field as it is.
+/// A change that leaves the status as it is: the owner's edit, or a package that grew. `None` leaves a
+/// field as it is.
 #[derive(Debug, Clone, Default)]
 pub struct Edit {
     pub meta: Option<Metadata>,
     /// Only while the video is `Reserved`.
     pub transform: Option<Transform>,
+    /// Only while the video is readable and shows the package that is replaced.
+    pub package: Option<Growth>,
+}
+
+/// A new package in the place of an old one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Growth {
+    pub instead_of: PackageId,
+    pub package: Package,
 }
 
 /// The record of every video. Writes are conditional on one item; nothing spans two.

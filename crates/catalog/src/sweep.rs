@@ -1,6 +1,6 @@
 //! The catalog's own jobs: find videos whose job was lost, delete the bytes of removed ones.
 
-use crate::jobs::{ENCODE, ERASE, Eraser, JUDGE, SWEEP, job_for, video_of};
+use crate::jobs::{ERASE, Eraser, SWEEP, WRITING, job_for, video_of};
 use crate::policy::CatalogPolicy;
 use crate::port::{Advance, Facts, VideoStore, VideoStoreError};
 use crate::video::Video;
@@ -144,7 +144,7 @@ impl Erase {
     /// Whether a job of the video could still write bytes after the deletion. Such jobs are told to stop.
     async fn is_worked_on(&self, id: VideoId, now: Millis) -> Result<bool, JobError> {
         let mut busy = false;
-        for kind in [JUDGE, ENCODE] {
+        for kind in WRITING {
             for state in [JobState::Ready, JobState::Running] {
                 let filter = JobFilter {
                     kind: Some(kind.to_owned()),

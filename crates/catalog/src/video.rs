@@ -78,6 +78,26 @@ pub struct Package {
     /// A 4×3 BlurHash of the poster.
     pub blurhash: Option<String>,
     pub sprite: Option<SpriteFacts>,
+    /// Rungs of the plan that are still to come, in a package of their own over the same renditions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<RungName>,
+    /// How the qualities were chosen; `None` = as the profile says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<QualityFacts>,
+}
+
+/// What probes of the top rung decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QualityFacts {
+    /// `vmaf` or `ssim`.
+    pub metric: String,
+    /// In hundredths of a point of the metric's scale, 0–100.
+    pub target_centi: u32,
+    /// What was chosen for each rung, in hundredths of an x264 CRF.
+    pub crf_centi: Vec<(RungName, u16)>,
+    /// Rungs of the plan that would have shown nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<RungName>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

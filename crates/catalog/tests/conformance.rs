@@ -56,6 +56,11 @@ fn main() {
             VideoFlaw::GivesWhoseverItIs,
             &["only_the_owners_video_is_given", "racing_gifts_have_one_winner"],
         ),
+        broken(
+            "replaces_any_package",
+            VideoFlaw::ReplacesAnyPackage,
+            &["a_package_grows_in_place_of_the_one_shown"],
+        ),
         broken_shelf(
             "says_always_new",
             ShelfFlaw::SaysAlwaysNew,

@@ -132,6 +132,8 @@ impl Shelf<'_> {
             segment_ms: first.muxed.segment_ms(),
             blurhash: draft.blurhash.clone(),
             sprite: draft.sprite.clone(),
+            pending: vec![],
+            quality: None,
         })
     }
 

@@ -432,5 +432,7 @@ fn package(n: u64) -> Package {
         segment_ms: vec![2_000, 2_000],
         blurhash: Some("LEHV6nWB2yk8pyo0adR*.7kCMdnj".into()),
         sprite: None,
+        pending: vec![],
+        quality: None,
     }
 }

@@ -97,6 +97,8 @@ fn package() -> Package {
             tiles: 20,
             cadence_ms: 1_000,
         }),
+        pending: vec![],
+        quality: None,
     }
 }
 

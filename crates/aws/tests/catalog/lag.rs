@@ -41,7 +41,7 @@ async fn what_left_is_not_shown(dynamo: Dynamo) {
     videos.advance(later(&first, Status::Removed)).await.expect("removed");
     assert_eq!(behind.list_public(None, 10).await.expect("listed"), std::slice::from_ref(&second));
     let meta = Metadata { visibility: Visibility::Private, ..Metadata::default() };
-    videos.edit(second.id, 0, Edit { meta: Some(meta), transform: None }).await.expect("edited");
+    videos.edit(second.id, 0, Edit { meta: Some(meta), ..Edit::default() }).await.expect("edited");
     assert!(behind.list_public(None, 10).await.expect("listed").is_empty());
 }
 

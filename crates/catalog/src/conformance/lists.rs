@@ -70,7 +70,7 @@ async fn the_index_follows_the_visibility_both_ways(videos: Videos) {
     assert_eq!(listed(&videos).await, [], "published for its owner alone");
     for visibility in [Visibility::Public, Visibility::Unlisted, Visibility::Public, Visibility::Private] {
         let meta = Metadata { visibility, ..Metadata::default() };
-        let edit = Edit { meta: Some(meta), transform: None };
+        let edit = Edit { meta: Some(meta), ..Edit::default() };
         revision = videos.edit(video.id, revision, edit).await.expect("edited").revision;
         let expected = if visibility == Visibility::Public { vec![video.id] } else { vec![] };
         assert_eq!(listed(&videos).await, expected, "{visibility:?}");
@@ -83,7 +83,7 @@ async fn the_index_shows_the_record_as_it_is(videos: Videos) {
     let revision = videos.advance(step).await.expect("published").revision;
     let meta = Metadata { title: "new".into(), ..Metadata::default() };
     let edited =
-        videos.edit(video.id, revision, Edit { meta: Some(meta), transform: None }).await.expect("edited");
+        videos.edit(video.id, revision, Edit { meta: Some(meta), ..Edit::default() }).await.expect("edited");
     assert_eq!(videos.list_public(None, 5).await.expect("listed"), [edited]);
 }
 

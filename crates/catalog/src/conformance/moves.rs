@@ -2,9 +2,10 @@
 
 use super::{OWNER, Videos, at, given, is_stale, video_in};
 use crate::moves::may_move;
-use crate::port::{Advance, Edit, Facts, VideoStoreError};
+use crate::port::{Advance, Edit, Facts, Growth, VideoStoreError};
 use crate::video::{
-    Appeal, Metadata, Package, RenditionFacts, SourceFacts, SpriteFacts, Transform, VerdictFacts, Video,
+    Appeal, Metadata, Package, QualityFacts, RenditionFacts, SourceFacts, SpriteFacts, Transform,
+    VerdictFacts, Video,
 };
 use futures::future::join_all;
 use testkit::{Case, case};
@@ -32,6 +33,12 @@ pub(super) fn cases() -> Vec<Case<Videos>> {
         case("racing_edits_have_one_winner", racing_edits_have_one_winner),
         case("a_transform_is_fixed_once_uploaded", a_transform_is_fixed_once_uploaded),
         case("a_removed_video_cannot_be_edited", a_removed_video_cannot_be_edited),
+        case("a_package_grows_in_place_of_the_one_shown", a_package_grows_in_place_of_the_one_shown),
+        case(
+            "a_package_grows_only_while_viewers_are_shown_it",
+            a_package_grows_only_while_viewers_are_shown_it,
+        ),
+        case("racing_growths_have_one_winner", racing_growths_have_one_winner),
     ]
 }
 
@@ -138,6 +145,13 @@ fn facts() -> Facts {
                 tiles: 13,
                 cadence_ms: 1_000,
             }),
+            pending: vec![RungName(720)],
+            quality: Some(QualityFacts {
+                metric: "vmaf".into(),
+                target_centi: 9_500,
+                crf_centi: vec![(RungName(360), 2_150)],
+                dropped: vec![RungName(240)],
+            }),
         }),
         published_at: Some(at(4)),
         appeal: Some(Appeal { at: at(5), message: "please".into() }),
@@ -182,7 +196,7 @@ async fn advance_from_the_wrong_status_is_stale(videos: Videos) {
 
 async fn advance_at_an_old_revision_is_stale(videos: Videos) {
     let video = given(&videos, 1, Status::Reserved).await;
-    let edit = Edit { meta: Some(Metadata::default()), transform: None };
+    let edit = Edit { meta: Some(Metadata::default()), ..Edit::default() };
     videos.edit(video.id, 0, edit).await.expect("edited");
     let mut step = Advance::new(video.id, Status::Reserved, Status::Uploaded, at(1));
     step.revision = Some(0);
@@ -285,7 +299,7 @@ async fn an_erased_video_is_a_tombstone(videos: Videos) {
 }
 
 fn titled(title: &str) -> Edit {
-    Edit { meta: Some(Metadata { title: title.into(), ..Metadata::default() }), transform: None }
+    Edit { meta: Some(Metadata { title: title.into(), ..Metadata::default() }), ..Edit::default() }
 }
 
 async fn edits_are_conditional_on_the_revision(videos: Videos) {
@@ -309,7 +323,7 @@ async fn racing_edits_have_one_winner(videos: Videos) {
 
 async fn a_transform_is_fixed_once_uploaded(videos: Videos) {
     let video = given(&videos, 1, Status::Reserved).await;
-    let mute = Edit { meta: None, transform: Some(Transform { mute: true, ..Transform::default() }) };
+    let mute = Edit { transform: Some(Transform { mute: true, ..Transform::default() }), ..Edit::default() };
     assert!(videos.edit(video.id, 0, mute.clone()).await.expect("still reserved").transform.mute);
     let step = Advance::new(video.id, Status::Reserved, Status::Uploaded, at(1));
     let revision = videos.advance(step).await.expect("uploaded").revision;
@@ -322,4 +336,56 @@ async fn a_removed_video_cannot_be_edited(videos: Videos) {
     let step = Advance::new(video.id, Status::Published, Status::Removed, at(1));
     let removed = videos.advance(step).await.expect("removed");
     assert!(is_stale(&videos.edit(video.id, removed.revision, titled("too late")).await));
+}
+
+/// The `n`th package; the first is the one that [`shown`] shows.
+fn package(n: u128) -> Package {
+    Package { id: PackageId(n), ..facts().package.expect("a package") }
+}
+
+/// A video in `status` that shows package 1.
+async fn shown(videos: &Videos, n: u64, status: Status) -> Video {
+    let mut video = video_in(n, status, Visibility::Public);
+    video.published_at = Some(at(3));
+    video.package = Some(package(1));
+    videos.insert(video.clone()).await.expect("written");
+    video
+}
+
+fn grown(from: u128, to: u128) -> Edit {
+    let growth = Growth { instead_of: PackageId(from), package: package(to) };
+    Edit { package: Some(growth), ..Edit::default() }
+}
+
+async fn a_package_grows_in_place_of_the_one_shown(videos: Videos) {
+    for (n, status) in [(1, Status::Published), (2, Status::Unlisted)] {
+        let video = shown(&videos, n, status).await;
+        let next = videos.edit(video.id, video.revision, grown(1, 2)).await.expect("grows");
+        // Nothing else moves: not its place in lists, not the time of its status.
+        let expected = Video { revision: video.revision + 1, package: Some(package(2)), ..video };
+        assert_eq!(next, expected);
+        assert_eq!(videos.get(next.id).await.expect("found"), expected);
+        let again = videos.edit(next.id, next.revision, grown(1, 3)).await;
+        assert!(is_stale(&again), "it shows another one by now: {again:?}");
+    }
+    let listed = videos.list_public(None, 9).await.expect("a list");
+    assert_eq!(listed.first().and_then(|v| v.package.clone()), Some(package(2)));
+}
+
+async fn a_package_grows_only_while_viewers_are_shown_it(videos: Videos) {
+    for (n, status) in (1u64..).zip(Status::ALL) {
+        let video = shown(&videos, n, status).await;
+        let edited = videos.edit(video.id, video.revision, grown(1, 2)).await;
+        assert_eq!(is_stale(&edited), !status.is_readable(), "{status:?}: {edited:?}");
+    }
+    let bare = given(&videos, 99, Status::Published).await;
+    assert!(is_stale(&videos.edit(bare.id, bare.revision, grown(1, 2)).await), "there is none to grow");
+}
+
+async fn racing_growths_have_one_winner(videos: Videos) {
+    let video = shown(&videos, 1, Status::Published).await;
+    let edits = (2..8).map(|n| videos.edit(video.id, video.revision, grown(1, n)));
+    let won = join_all(edits).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(won, 1);
+    assert_eq!(videos.get(video.id).await.expect("found").revision, video.revision + 1);
 }

@@ -22,6 +22,8 @@ pub enum VideoFlaw {
     SortsWhatWasAsked,
     /// Gives away what belongs to anybody.
     GivesWhoseverItIs,
+    /// Puts a package in the place of whichever is shown.
+    ReplacesAnyPackage,
 }
 
 pub struct BrokenVideos {
@@ -78,7 +80,11 @@ impl VideoStore for BrokenVideos {
         self.inner.advance(step).await
     }
 
-    async fn edit(&self, id: VideoId, revision: u64, edit: Edit) -> Result<Video, VideoStoreError> {
+    async fn edit(&self, id: VideoId, revision: u64, mut edit: Edit) -> Result<Video, VideoStoreError> {
+        if let (VideoFlaw::ReplacesAnyPackage, Some(growth)) = (self.flaw, &mut edit.package) {
+            let shown = self.inner.get(id).await?.package;
+            growth.instead_of = shown.map_or(growth.instead_of, |p| p.id);
+        }
         self.inner.edit(id, revision, edit).await
     }
 

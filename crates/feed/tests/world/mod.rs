@@ -167,6 +167,8 @@ fn package() -> Package {
         segment_ms: vec![2_000],
         blurhash: None,
         sprite: None,
+        pending: vec![],
+        quality: None,
     }
 }
 
