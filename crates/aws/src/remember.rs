@@ -23,6 +23,8 @@ pub struct RememberPolicy {
     pub video_life: Millis,
     /// Names and pictures of people.
     pub account_life: Millis,
+    /// That there is nobody of this id.
+    pub absence_life: Millis,
     /// Counters: what a card shows may be this old.
     pub totals_life: Millis,
     /// Of each kind.
@@ -33,7 +35,8 @@ impl Default for RememberPolicy {
     fn default() -> Self {
         Self {
             video_life: Millis::from_secs(30),
-            account_life: Millis::from_secs(60),
+            account_life: Millis::from_secs(300),
+            absence_life: Millis::from_secs(10),
             totals_life: Millis::from_secs(5),
             records_max: 20_000,
         }

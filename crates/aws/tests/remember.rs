@@ -1,9 +1,10 @@
 //! What is kept in process keeps every promise to the process that writes, and its time to all others.
 
+use async_trait::async_trait;
 use aws::remember::{RememberPolicy, RememberedAccounts, RememberedTotals, RememberedVideos};
 use catalog::{Advance, MemoryVideoStore, Video, VideoStore};
 use engagement::{EngagementPolicy, EngagementStore, MemoryEngagementStore};
-use identity::{AccountStore, MemoryAccountStore};
+use identity::{AccountStore, AccountStoreError, MemoryAccountStore, Role, User, UserFilter};
 use std::sync::Arc;
 use stdx::{Clock, ManualClock, SystemClock};
 use testkit::{Case, case, trials};
@@ -65,6 +66,64 @@ async fn a_video_on_its_way_is_read_every_time(pair: Arc<Pair>) {
     assert_eq!(shown(&pair).await, Status::Removed);
 }
 
+fn user(id: UserId, clock: &ManualClock) -> User {
+    User {
+        id,
+        guest: true,
+        email: None,
+        password_hash: None,
+        display_name: "Quick Otter".into(),
+        handle: format!("quick_otter_{id}"),
+        bio: String::new(),
+        roles: vec![Role::Viewer],
+        created_at: clock.now(),
+        merged_into: None,
+        revision: 0,
+    }
+}
+
+/// One store of two processes.
+#[derive(Clone, Default)]
+struct Shared(Arc<MemoryAccountStore>);
+
+type Accounts<T> = Result<T, AccountStoreError>;
+
+#[async_trait]
+impl AccountStore for Shared {
+    async fn insert(&self, user: User) -> Accounts<()> {
+        self.0.insert(user).await
+    }
+    async fn get(&self, id: UserId) -> Accounts<User> {
+        self.0.get(id).await
+    }
+    async fn get_many(&self, ids: &[UserId]) -> Accounts<Vec<User>> {
+        self.0.get_many(ids).await
+    }
+    async fn find_by_email(&self, email: &str) -> Accounts<Option<User>> {
+        self.0.find_by_email(email).await
+    }
+    async fn update(&self, user: User) -> Accounts<User> {
+        self.0.update(user).await
+    }
+    async fn search(&self, filter: UserFilter) -> Accounts<Vec<User>> {
+        self.0.search(filter).await
+    }
+}
+
+async fn nobody_is_remembered_for_a_moment_and_not_by_the_process_that_adds_them(pair: Arc<Pair>) {
+    let (elsewhere, clock) = (Shared::default(), Arc::clone(&pair.clock) as Arc<dyn Clock>);
+    let here = RememberedAccounts::new(elsewhere.clone(), clock, &RememberPolicy::default());
+    let there = async |id| here.get_many(&[id]).await.expect("answers").len();
+    let (one, two) = (UserId(1), UserId(2));
+    assert_eq!((there(one).await, there(two).await), (0, 0));
+    elsewhere.insert(user(one, &pair.clock)).await.expect("new");
+    assert_eq!(there(one).await, 0);
+    here.insert(user(two, &pair.clock)).await.expect("new");
+    assert_eq!(there(two).await, 1);
+    pair.clock.advance(RememberPolicy::default().absence_life);
+    assert_eq!(there(one).await, 1);
+}
+
 fn own() -> Vec<Case<Arc<Pair>>> {
     vec![
         case(
@@ -76,6 +135,10 @@ fn own() -> Vec<Case<Arc<Pair>>> {
             asking_for_one_record_tells_the_truth_and_mends_what_is_kept,
         ),
         case("a_video_on_its_way_is_read_every_time", a_video_on_its_way_is_read_every_time),
+        case(
+            "nobody_is_remembered_for_a_moment_and_not_by_the_process_that_adds_them",
+            nobody_is_remembered_for_a_moment_and_not_by_the_process_that_adds_them,
+        ),
     ]
 }
 

@@ -30,7 +30,7 @@ impl<K: Hash + Eq + Copy, V: Clone> Kept<K, V> {
         self.values.clear();
     }
 
-    fn fresh(&self, key: &K) -> Option<V> {
+    pub fn fresh(&self, key: &K) -> Option<V> {
         let (at, value) = self.values.get(key)?;
         (self.clock.now().saturating_sub(at) < self.life).then_some(value)
     }
