@@ -18,6 +18,6 @@ pub use memory::{MemoryEncoder, MemoryMediaStore};
 pub use names::{Names, Run};
 pub use policy::LadderProfile;
 pub use port::{
-    EncodeJob, Encoded, EncodedTrack, Encoder, Expectation, MediaStore, MediaStoreError, VerifyJob,
+    EncodeJob, Encoded, EncodedTrack, Encoder, Expectation, MediaStore, MediaStoreError, Origin, VerifyJob,
 };
 pub use transcoder::{TranscodeError, Transcoder, TranscoderDeps};

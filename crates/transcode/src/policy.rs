@@ -33,6 +33,42 @@ pub struct LadderProfile {
     pub window_min_ms: Millis,
     /// A picture smaller than this on its short side is no video.
     pub short_side_min: u32,
+    pub waves: WavePolicy,
+}
+
+/// What publication waits for, and what follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WavePolicy {
+    /// Rungs up to here are published first, the others follow in a package of their own; `None` = all at
+    /// once, as an engine that bills by the job would have it.
+    pub first_wave_max: Option<RungName>,
+    /// With fewer rungs than this, one wave is as quick.
+    pub rungs_min: usize,
+    /// Seed §4: 720p "conditional on source quality and engagement". The source is asked by
+    /// [`LadderProfile::top_gate`], the viewers by this.
+    pub lazy_top: LazyTop,
+    /// Rungs from here up wait for viewers where the top is lazy.
+    pub lazy_from: RungName,
+    /// How often published videos are looked through for rungs that are due.
+    pub look_every: Millis,
+    /// The hottest videos and the newest that a look goes through, each.
+    pub look_at: usize,
+    /// A second wave that did not come after this long was lost.
+    pub lost_after: Millis,
+    /// How long a wave waits that comes before the publication it follows.
+    pub wait: Millis,
+}
+
+/// When the top rung is encoded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LazyTop {
+    /// With the second wave.
+    #[default]
+    Off,
+    /// Once a video has had so many views.
+    Views(u64),
 }
 
 /// When the highest rung is worth its bits.
@@ -80,6 +116,22 @@ impl Default for LadderProfile {
             source_duration_max_ms: Millis(600_000),
             window_min_ms: Millis(100),
             short_side_min: 16,
+            waves: WavePolicy::default(),
+        }
+    }
+}
+
+impl Default for WavePolicy {
+    fn default() -> Self {
+        Self {
+            first_wave_max: Some(vocab::ladder::START_RUNG),
+            rungs_min: 3,
+            lazy_top: LazyTop::Off,
+            lazy_from: RungName(720),
+            look_every: Millis::from_secs(300),
+            look_at: 100,
+            lost_after: Millis::from_secs(900),
+            wait: Millis::from_secs(2),
         }
     }
 }
@@ -115,9 +167,14 @@ impl LadderProfile {
     /// The QVBR level (in tenths) that stands for the profile's CRF: 24 ↔ 7, 26 ↔ 6.
     /// An assumption until calibrated on a real MediaConvert account.
     pub fn qvbr_tenths(&self) -> u16 {
-        let tenths = 70 - (i32::from(self.crf_centi) - 2_400) / 20;
-        tenths.clamp(10, 100) as u16
+        qvbr_tenths(self.crf_centi)
     }
+}
+
+/// [`LadderProfile::qvbr_tenths`] of one rung's CRF.
+pub fn qvbr_tenths(crf_centi: u16) -> u16 {
+    let tenths = 70 - (i32::from(crf_centi) - 2_400) / 20;
+    tenths.clamp(10, 100) as u16
 }
 
 #[cfg(test)]

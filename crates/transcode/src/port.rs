@@ -3,11 +3,20 @@
 use crate::ladder::LadderPlan;
 use async_trait::async_trait;
 use bytes::Bytes;
+use catalog::SourceFacts;
 use std::path::PathBuf;
 use stdx::Fault;
 use vocab::{MediaKey, Millis, RungName, UploadId, VideoId};
 
 pub use moderation::port::{Content, LocalFile, Loudness, MediaError, Progress};
+
+/// Where the raw file came from, for engines that read it in the store themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub key: MediaKey,
+    /// What pass A found out about it.
+    pub facts: SourceFacts,
+}
 
 /// One run of pass B: all rungs and the sound of one video.
 #[derive(Clone)]
@@ -15,6 +24,8 @@ pub struct EncodeJob {
     pub video: VideoId,
     /// The raw file; read only.
     pub source: PathBuf,
+    /// `None`: a file that stands in no store.
+    pub origin: Option<Origin>,
     /// An empty directory of this job alone. The caller removes it.
     pub work_dir: PathBuf,
     pub plan: LadderPlan,

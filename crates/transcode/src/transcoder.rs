@@ -4,7 +4,8 @@ use crate::ladder::{LadderPlan, plan};
 use crate::names::{Names, Run};
 use crate::policy::LadderProfile;
 use crate::port::{
-    EncodeJob, Encoder, Expectation, LocalFile, MediaError, MediaStore, MediaStoreError, Progress, VerifyJob,
+    EncodeJob, Encoder, Expectation, LocalFile, MediaError, MediaStore, MediaStoreError, Origin, Progress,
+    VerifyJob,
 };
 use crate::shelf::{Shelf, ShelfError, Shelved};
 use crate::strays;
@@ -246,6 +247,10 @@ impl Transcoder {
         let job = EncodeJob {
             video: video.id,
             source: order.raw.path().to_owned(),
+            origin: video.upload.map(|upload| Origin {
+                key: MediaKey::Raw { video: video.id, upload },
+                facts: order.draft.source.clone(),
+            }),
             work_dir: work.room("tracks").map_err(Fault::from)?,
             plan: order.plan.clone(),
             loudness: order.draft.loudness,

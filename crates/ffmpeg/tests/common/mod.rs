@@ -83,6 +83,7 @@ impl Bench {
         let job = EncodeJob {
             video: VideoId(1),
             source: source.to_owned(),
+            origin: None,
             work_dir: self.room(&format!("{name}-b")),
             plan: plan.clone(),
             loudness: seen.loudness,
