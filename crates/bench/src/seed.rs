@@ -35,6 +35,7 @@ fn package(n: u64) -> Package {
         init_bytes: 1_400,
         first_frame_bytes: 20_000,
         segment_bytes: vec![kbps * 250; 6],
+        layout: catalog::Layout::default(),
     };
     Package {
         id: PackageId(u128::from(n)),
@@ -54,5 +55,6 @@ fn package(n: u64) -> Package {
         sprite: None,
         pending: vec![],
         quality: None,
+        tracks: catalog::Tracks::default(),
     }
 }

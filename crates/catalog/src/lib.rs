@@ -27,6 +27,7 @@ pub use port::{
 };
 pub use reach::VideoStoreExt;
 pub use video::{
-    Appeal, Metadata, Package, QualityFacts, RenditionFacts, SourceFacts, SpriteFacts, Transform, VerdictFacts, Video,
+    Appeal, CaptionsFacts, Layout, Metadata, OwnersCaptions, Package, QualityFacts, Rates, RenditionFacts,
+    SoundFacts, SourceFacts, SpriteFacts, Tracks, Transform, VerdictFacts, Video,
 };
 pub use visibility::{Sight, Viewer, visible};

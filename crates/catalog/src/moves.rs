@@ -52,6 +52,9 @@ pub fn edited(video: &Video, revision: u64, edit: &Edit) -> Result<Video, VideoS
     if let Some(growth) = &edit.package {
         next.package = Some(growth.package.clone());
     }
+    if let Some(captions) = &edit.captions {
+        next.captions = captions.clone();
+    }
     next.revision += 1;
     Ok(next)
 }
@@ -104,6 +107,7 @@ fn tombstone(video: &Video, step: &Advance) -> Video {
         failure: None,
         package: None,
         appeal: None,
+        captions: Vec::new(),
         ..video.clone()
     }
 }

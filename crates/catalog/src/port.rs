@@ -1,6 +1,6 @@
 //! What the catalog needs from an engine.
 
-use crate::video::{Appeal, Metadata, Package, SourceFacts, Transform, VerdictFacts, Video};
+use crate::video::{Appeal, Metadata, OwnersCaptions, Package, SourceFacts, Transform, VerdictFacts, Video};
 use async_trait::async_trait;
 use stdx::Fault;
 use vocab::{Bytes, FailureReason, Millis, PackageId, Status, UploadId, UserId, VideoId};
@@ -77,6 +77,8 @@ pub struct Edit {
     pub transform: Option<Transform>,
     /// Only while the video is readable and shows the package that is replaced.
     pub package: Option<Growth>,
+    /// All of the owner's captions, by language.
+    pub captions: Option<Vec<OwnersCaptions>>,
 }
 
 /// A new package in the place of an old one.

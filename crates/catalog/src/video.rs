@@ -60,6 +60,87 @@ pub struct RenditionFacts {
     /// Bytes of segment 0 up to and including the first frame.
     pub first_frame_bytes: u32,
     pub segment_bytes: Vec<u32>,
+    #[serde(default, skip_serializing_if = "Layout::is_plain")]
+    pub layout: Layout,
+}
+
+/// How a rendition lies in the store, beyond its init segment, segments and media playlist.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Layout {
+    /// Its I-frame playlist; `None` = it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub i_frames: Option<Rates>,
+    /// One object, the init segment and all segments in a row, instead of one each.
+    #[serde(skip_serializing_if = "is_false")]
+    pub single_file: bool,
+}
+
+impl Layout {
+    fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// Measured bit rates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rates {
+    pub peak_kbps: Kbps,
+    pub average_kbps: Kbps,
+}
+
+/// What a package has beside its rungs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tracks {
+    /// The sound where it is a rendition of its own; `None` = it is in the rungs, or there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sound: Option<SoundFacts>,
+    /// By language.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub captions: Vec<CaptionsFacts>,
+}
+
+impl Tracks {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A rendition of sound alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundFacts {
+    pub id: RenditionId,
+    pub codecs: String,
+    pub channels: u16,
+    #[serde(flatten)]
+    pub rates: Rates,
+    pub init_bytes: u32,
+    pub segment_bytes: Vec<u32>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub single_file: bool,
+}
+
+/// A captions rendition of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptionsFacts {
+    /// BCP 47, in its canonical spelling.
+    pub language: String,
+    pub id: RenditionId,
+}
+
+/// The owner's captions in one language. Whether a package shows them already, the package says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnersCaptions {
+    /// BCP 47, in its canonical spelling.
+    pub language: String,
+    /// Of the checked text.
+    pub sha256: String,
+    pub cues: u32,
 }
 
 /// One immutable package: a multivariant playlist over renditions, poster and sprite.
@@ -84,6 +165,8 @@ pub struct Package {
     /// How the qualities were chosen; `None` = as the profile says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<QualityFacts>,
+    #[serde(default, skip_serializing_if = "Tracks::is_empty")]
+    pub tracks: Tracks,
 }
 
 /// What probes of the top rung decided.
@@ -160,6 +243,9 @@ pub struct Video {
     /// Set once and kept: an owner may appeal one time.
     #[serde(default)]
     pub appeal: Option<Appeal>,
+    /// By language.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub captions: Vec<OwnersCaptions>,
 }
 
 impl Video {
@@ -185,6 +271,7 @@ impl Video {
             published_at: None,
             removed_from: None,
             appeal: None,
+            captions: Vec::new(),
         }
     }
 

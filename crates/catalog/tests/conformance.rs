@@ -59,7 +59,10 @@ fn main() {
         broken(
             "replaces_any_package",
             VideoFlaw::ReplacesAnyPackage,
-            &["a_package_grows_in_place_of_the_one_shown"],
+            &[
+                "a_package_grows_in_place_of_the_one_shown",
+                "captions_and_the_package_that_shows_them_change_in_one_step",
+            ],
         ),
         broken_shelf(
             "says_always_new",

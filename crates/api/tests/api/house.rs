@@ -428,11 +428,13 @@ fn package(n: u64) -> Package {
             init_bytes: 800,
             first_frame_bytes: 4_000,
             segment_bytes: vec![1_000, 1_000],
+            layout: catalog::Layout::default(),
         }],
         segment_ms: vec![2_000, 2_000],
         blurhash: Some("LEHV6nWB2yk8pyo0adR*.7kCMdnj".into()),
         sprite: None,
         pending: vec![],
         quality: None,
+        tracks: catalog::Tracks::default(),
     }
 }

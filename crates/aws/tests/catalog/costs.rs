@@ -78,6 +78,7 @@ fn package() -> Package {
         init_bytes: 1_200,
         first_frame_bytes: 29_000,
         segment_bytes: (0..10).map(|n| 100_000 + noise(u64::from(rung) + n) as u32 % 400_000).collect(),
+        layout: catalog::Layout::default(),
     };
     Package {
         id: PackageId(random_id(9)),
@@ -99,6 +100,7 @@ fn package() -> Package {
         }),
         pending: vec![],
         quality: None,
+        tracks: catalog::Tracks::default(),
     }
 }
 

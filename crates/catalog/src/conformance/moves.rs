@@ -4,8 +4,8 @@ use super::{OWNER, Videos, at, given, is_stale, video_in};
 use crate::moves::may_move;
 use crate::port::{Advance, Edit, Facts, Growth, VideoStoreError};
 use crate::video::{
-    Appeal, Metadata, Package, QualityFacts, RenditionFacts, SourceFacts, SpriteFacts, Transform,
-    VerdictFacts, Video,
+    Appeal, CaptionsFacts, Layout, Metadata, OwnersCaptions, Package, QualityFacts, Rates, RenditionFacts,
+    SoundFacts, SourceFacts, SpriteFacts, Tracks, Transform, VerdictFacts, Video,
 };
 use futures::future::join_all;
 use testkit::{Case, case};
@@ -34,6 +34,10 @@ pub(super) fn cases() -> Vec<Case<Videos>> {
         case("a_transform_is_fixed_once_uploaded", a_transform_is_fixed_once_uploaded),
         case("a_removed_video_cannot_be_edited", a_removed_video_cannot_be_edited),
         case("a_package_grows_in_place_of_the_one_shown", a_package_grows_in_place_of_the_one_shown),
+        case(
+            "captions_and_the_package_that_shows_them_change_in_one_step",
+            captions_and_the_package_that_shows_them_change_in_one_step,
+        ),
         case(
             "a_package_grows_only_while_viewers_are_shown_it",
             a_package_grows_only_while_viewers_are_shown_it,
@@ -88,7 +92,14 @@ fn full(n: u64) -> Video {
     v.package = facts.package;
     v.published_at = facts.published_at;
     v.appeal = facts.appeal;
+    v.captions = captions();
     v
+}
+
+const RATES: Rates = Rates { peak_kbps: Kbps(90), average_kbps: Kbps(80) };
+
+fn captions() -> Vec<OwnersCaptions> {
+    vec![OwnersCaptions { language: "pt-BR".into(), sha256: "cd".repeat(32), cues: 7 }]
 }
 
 fn facts() -> Facts {
@@ -103,6 +114,7 @@ fn facts() -> Facts {
         init_bytes: 1_200,
         first_frame_bytes: 9_000,
         segment_bytes: vec![100_000, 0, u32::MAX],
+        layout: Layout { i_frames: Some(RATES), single_file: true },
     };
     Facts {
         upload: Some(UploadId(3)),
@@ -152,6 +164,18 @@ fn facts() -> Facts {
                 crf_centi: vec![(RungName(360), 2_150)],
                 dropped: vec![RungName(240)],
             }),
+            tracks: Tracks {
+                sound: Some(SoundFacts {
+                    id: RenditionId(8),
+                    codecs: "mp4a.40.2".into(),
+                    channels: 2,
+                    rates: RATES,
+                    init_bytes: 700,
+                    segment_bytes: vec![24_000],
+                    single_file: true,
+                }),
+                captions: vec![CaptionsFacts { language: "pt-BR".into(), id: RenditionId(9) }],
+            },
         }),
         published_at: Some(at(4)),
         appeal: Some(Appeal { at: at(5), message: "please".into() }),
@@ -355,6 +379,18 @@ async fn shown(videos: &Videos, n: u64, status: Status) -> Video {
 fn grown(from: u128, to: u128) -> Edit {
     let growth = Growth { instead_of: PackageId(from), package: package(to) };
     Edit { package: Some(growth), ..Edit::default() }
+}
+
+async fn captions_and_the_package_that_shows_them_change_in_one_step(videos: Videos) {
+    let video = shown(&videos, 1, Status::Published).await;
+    let edit = Edit { captions: Some(captions()), ..grown(1, 2) };
+    let next = videos.edit(video.id, video.revision, edit).await.expect("edited");
+    assert_eq!((next.captions.clone(), next.package.clone()), (captions(), Some(package(2))));
+    assert_eq!(videos.get(video.id).await.expect("found"), next);
+    let edit = Edit { captions: Some(vec![]), ..grown(1, 3) };
+    assert!(is_stale(&videos.edit(video.id, next.revision, edit).await), "all or nothing");
+    let cleared = Edit { captions: Some(vec![]), ..Edit::default() };
+    assert_eq!(videos.edit(video.id, next.revision, cleared).await.expect("edited").captions, []);
 }
 
 async fn a_package_grows_in_place_of_the_one_shown(videos: Videos) {

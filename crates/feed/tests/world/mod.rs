@@ -169,6 +169,7 @@ fn package() -> Package {
         sprite: None,
         pending: vec![],
         quality: None,
+        tracks: catalog::Tracks::default(),
     }
 }
 
