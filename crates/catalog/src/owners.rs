@@ -211,7 +211,7 @@ impl Owners {
     }
 
     /// The video, for its owner alone.
-    async fn owned(&self, owner: UserId, id: VideoId) -> Result<Video, OwnerError> {
+    pub async fn owned(&self, owner: UserId, id: VideoId) -> Result<Video, OwnerError> {
         let video = self.deps.videos.get(id).await.map_err(out)?;
         if video.owner == owner {
             return Ok(video);

@@ -207,6 +207,12 @@ impl MediaKey {
         }
     }
 
+    /// The last part of its key: what a playlist beside it calls it.
+    pub fn file_name(&self) -> String {
+        let key = self.object_key();
+        key.rsplit('/').next().unwrap_or_default().to_string()
+    }
+
     /// The prefixes under which every object of a video lives, for erasure.
     pub fn prefixes_of(video: VideoId) -> Vec<String> {
         let s = shard(video);
