@@ -48,6 +48,8 @@ pub struct House {
     pub feed: Arc<Feed>,
     pub indicators: Arc<Indicators>,
     pub identity: Identity,
+    /// Who in this process wants to know what happened to a video, whichever process did it.
+    pub listeners: Listeners,
     pub stores: Stores,
     pub catalog_policy: CatalogPolicy,
     /// A 32-byte key for what only this server must read.
@@ -128,15 +130,16 @@ impl House {
             hub = hub.sharing_tickets(show.cursor_key);
         }
         let hub = Arc::new(hub);
-        let mut listeners = vec![
+        let listeners = Listeners(vec![
             Arc::clone(&hub) as Arc<dyn StatusListener>,
             Arc::clone(&show.feed) as Arc<dyn StatusListener>,
             Arc::clone(&origin) as Arc<dyn StatusListener>,
-        ];
-        listeners.extend(stores.remote.listener());
-        let _ = late.0.set(Listeners(listeners));
+        ]);
+        let mut told = listeners.clone();
+        told.0.extend(stores.remote.listener());
+        let _ = late.0.set(told);
         show.feed.warm().await?;
-        Ok(Self::assemble(base, stores, pipeline, show, Doors { identity, origin, hub }))
+        Ok(Self::assemble(base, stores, pipeline, show, Doors { identity, origin, hub, listeners }))
     }
 
     fn assemble(base: Base, stores: Stores, pipeline: Pipeline, show: Show, doors: Doors) -> Self {
@@ -163,6 +166,7 @@ impl House {
             feed: show.feed,
             indicators: show.indicators,
             identity: doors.identity,
+            listeners: doors.listeners,
             stores,
             catalog_policy: pipeline.catalog_policy,
             cursor_key: show.cursor_key,
@@ -193,6 +197,7 @@ struct Doors {
     identity: Identity,
     origin: Arc<delivery::Origin>,
     hub: Arc<Hub>,
+    listeners: Listeners,
 }
 
 /// From upload to published.
@@ -323,7 +328,7 @@ impl Show {
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
             cursor_key,
-            policy: feed::FeedPolicy::default(),
+            policy: feed::FeedPolicy { cache: stores.remote.feed_cache(), ..Default::default() },
             engagement: engagement_policy.clone(),
         });
         let feed = Arc::new(feed.gauged(ranker));

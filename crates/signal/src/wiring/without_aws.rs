@@ -27,6 +27,10 @@ impl Remote {
     pub fn log_stride(&self) -> u64 {
         1
     }
+    /// How long the feed trusts what it read.
+    pub fn feed_cache(&self) -> feed::policy::CacheRules {
+        Default::default()
+    }
     pub async fn verify(&self) -> anyhow::Result<()> {
         Ok(())
     }

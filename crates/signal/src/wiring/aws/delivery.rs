@@ -13,12 +13,11 @@ use aws::work::{
     ArrivalJobs, Arrivals, Bus, BusDeps, BusPolicy, Courier, CourierDeps, DeliveryPolicy, Ears, EarsDeps,
     Mailbox, SqsDelivered,
 };
-use catalog::{StatusListener, Video};
+use catalog::{Listeners, StatusListener};
 use futures::FutureExt;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use stdx::Entropy;
-use vocab::{Status, UserId, VideoId};
 use work::JobStore;
 
 /// What runs beside the roles of this process.
@@ -47,25 +46,10 @@ pub fn bus_name(prefix: &str) -> String {
 /// After a failed attempt to listen.
 const DEAF_PAUSE: Duration = Duration::from_secs(5);
 
-/// Everything in this process that wants to know what other processes did.
-struct Within {
-    house: Arc<House>,
-    news: Option<News>,
-}
-
-#[async_trait]
-impl StatusListener for Within {
-    async fn changed(&self, video: &Video) {
-        if let Some(news) = &self.news {
-            news.changed(video).await;
-        }
-        self.house.hub.changed(video).await;
-        self.house.feed.changed(video).await;
-        self.house.origin.changed(video).await;
-    }
-    async fn progressed(&self, video: VideoId, owner: UserId, status: Status, percent: u8) {
-        self.house.hub.progressed(video, owner, status, percent).await;
-    }
+/// Everything in this process that wants to know what other processes did: first what it remembers.
+fn within(house: &House, news: Option<News>) -> Listeners {
+    let news = news.map(|news| Arc::new(news) as Arc<dyn StatusListener>);
+    Listeners(news.into_iter().chain(house.listeners.0.iter().cloned()).collect())
 }
 
 struct QueueStands {
@@ -161,11 +145,10 @@ impl Remote {
         let delivery = self.delivery.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Delivery { courier, arrivals, bus, ears }) = delivery else { return idle.await };
         let (stop, idle) = (stop.shared(), idle.shared());
-        let within = Within { house: Arc::clone(&house), news: self.news.clone() };
-        let hearing = stop.clone();
+        let (told, hearing) = ((Arc::clone(&house), within(&house, self.news.clone())), stop.clone());
         let listening = tokio::spawn(async move {
             if let Some(ears) = ears {
-                listen(ears, within, hearing).await;
+                listen(ears, told, hearing).await;
             }
         });
         // These futures hold borrows that the compiler cannot see to be `Send`: each has a thread to itself.
@@ -189,8 +172,11 @@ impl Remote {
 }
 
 /// Opens this process's ears, as often as it takes, and hears until `stop`.
-async fn listen(wanted: Wanted, within: Within, stop: impl Future<Output = ()> + Clone) {
-    let house = Arc::clone(&within.house);
+async fn listen(
+    wanted: Wanted,
+    (house, within): (Arc<House>, Listeners),
+    stop: impl Future<Output = ()> + Clone,
+) {
     let deps = EarsDeps {
         sqs: wanted.sqs,
         eventbridge: wanted.eventbridge,

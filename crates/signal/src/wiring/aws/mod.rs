@@ -50,6 +50,11 @@ impl Remote {
         if self.news.is_some() { aws::events::OFFSETS_PER_APPEND } else { 1 }
     }
 
+    /// How long the feed trusts what it read: what others change is told, and a read costs money.
+    pub fn feed_cache(&self) -> feed::policy::CacheRules {
+        if self.news.is_some() { feed::policy::CacheRules::told() } else { Default::default() }
+    }
+
     /// Says in one sentence what is wrong, before anything is served.
     pub async fn verify(&self) -> anyhow::Result<()> {
         let looks = self.checks.iter().map(|check| check.check());
@@ -114,6 +119,7 @@ pub async fn records(
         uploads: Arc::new(aws::upload::DynamoUploadStore::new(d(), remember)),
         moderation: Arc::new(aws::moderation::DynamoModerationStore::new(d())),
         blocks: Arc::new(aws::moderation::DynamoBlockList::new(d())),
+        frame_blocks: Arc::new(aws::moderation::DynamoFrameBlockList::new(d())),
         events: Arc::new(aws::events::DynamoEventLog::new(d(), base.config.stores.event_shards)),
         engagement: Arc::new(RememberedTotals::new(
             aws::engagement::DynamoEngagementStore::new(d(), counting),

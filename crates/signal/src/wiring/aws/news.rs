@@ -52,18 +52,15 @@ impl Remote {
 
 async fn pass_on(house: &House, notice: &Notice) {
     if let Some(percent) = notice.percent {
-        return house.hub.progressed(notice.video, notice.owner, notice.status, percent).await;
+        return house.listeners.progressed(notice.video, notice.owner, notice.status, percent).await;
     }
     // A step on the way concerns nobody but its owner; reading the record is not free.
     if notice.status.is_in_flight() && !house.hub.is_listening(notice.owner) {
         return;
     }
     match house.stores.records.videos.get(notice.video).await {
-        Ok(video) => {
-            house.hub.changed(&video).await;
-            house.feed.changed(&video).await;
-            house.origin.changed(&video).await;
-        }
+        // What this process remembers has heard: it was read through it.
+        Ok(video) => house.listeners.changed(&video).await,
         Err(error) => tracing::warn!(%error, video = %notice.video, "news of a video cannot be read"),
     }
 }
