@@ -18,6 +18,7 @@ pub(crate) struct Source {
     pub gap_ms: i64,
     /// Pictures that decoding should yield.
     pub pictures: u64,
+    pub times: Timeline,
 }
 
 #[derive(Debug, Clone)]
@@ -93,6 +94,7 @@ pub(crate) fn audit(probe: &Probe, log: &str, size: u64, intake: &Intake) -> Res
     };
     check_whole(video, &times, intake)?;
     check_rate(&times, intake)?;
+    check_cost(video, &times, intake)?;
     let (width, height) = display_size(video)?;
     let orientation = orientation(video);
     let (width, height) = if orientation.swaps_sides() { (height, width) } else { (width, height) };
@@ -114,6 +116,7 @@ pub(crate) fn audit(probe: &Probe, log: &str, size: u64, intake: &Intake) -> Res
         audio: heard.map(|a| Sound { index: a.index, is_thin: is_thin(a) }),
         gap_ms: times.gap_us / 1000,
         pictures: times.pictures,
+        times,
     })
 }
 
@@ -186,8 +189,8 @@ fn check_whole(video: &Stream, times: &Timeline, intake: &Intake) -> Result<(), 
     if present < least && missing > 2 * times.frame_us {
         let text = format!(
             "Only {} s of the {} s that the file announces are there. Was it sent whole?",
-            present / 1_000_000,
-            declared / 1_000_000
+            crate::args::seconds(present / 1_000),
+            crate::args::seconds(declared / 1_000)
         );
         return Err(refuse("media.truncated", text));
     }
@@ -200,6 +203,16 @@ fn check_rate(times: &Timeline, intake: &Intake) -> Result<(), FailureReason> {
     if rate > u64::from(intake.fps_max) {
         let text = format!("The video has {rate} pictures a second; up to {} are welcome.", intake.fps_max);
         return Err(refuse("media.unsupported_codec", text));
+    }
+    Ok(())
+}
+
+/// A few bytes a picture are enough to ask for hours of decoding.
+fn check_cost(video: &Stream, times: &Timeline, intake: &Intake) -> Result<(), FailureReason> {
+    let pixels = u64::from(video.width) * u64::from(video.height);
+    if pixels.saturating_mul(times.pictures) > intake.decoded_pixels_max {
+        let text = format!("{} pictures of this size are more than we take.", times.pictures);
+        return Err(refuse("media.too_large", text));
     }
     Ok(())
 }
@@ -239,3 +252,7 @@ fn is_thin(audio: &Stream) -> bool {
     let bps = audio.bit_rate.as_deref().and_then(|b| b.parse::<u64>().ok());
     audio.channels <= 1 || bps.is_some_and(|b| b <= THIN_AUDIO_BPS)
 }
+
+#[cfg(test)]
+#[path = "audit_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! Runs one child in a jail, reads what it says within bounds, and kills it when it must.
 
-use crate::jail::{Jail, confine, cpu_ms, kill_group};
+use crate::jail::{Jail, confine, cpu_ms, kill_group, resident_bytes};
 use crate::lines::{Lines, Log};
 use std::ffi::OsString;
 use std::io;
@@ -47,6 +47,8 @@ pub(crate) enum Trouble {
     Stalled { after: Duration, busy: bool },
     #[error("more output than expected")]
     Flood,
+    #[error("more than {0} bytes of memory")]
+    Greedy(u64),
 }
 
 /// Kills the group when the future that owns it is dropped.
@@ -174,6 +176,7 @@ struct Watch {
     started: Instant,
     wall: Duration,
     stall: Option<Duration>,
+    resident_bytes: u64,
     pid: Option<u32>,
     /// When it last moved, and the CPU it had used then.
     last: std::sync::Mutex<(Instant, u64)>,
@@ -182,7 +185,9 @@ struct Watch {
 impl Watch {
     fn new(task: &Task, pid: Option<u32>) -> Self {
         let now = Instant::now();
-        Self { started: now, wall: task.wall, stall: task.stall, pid, last: std::sync::Mutex::new((now, 0)) }
+        let resident_bytes = task.jail.limits.resident_bytes;
+        let last = std::sync::Mutex::new((now, 0));
+        Self { started: now, wall: task.wall, stall: task.stall, resident_bytes, pid, last }
     }
 
     fn cpu(&self) -> u64 {
@@ -203,6 +208,9 @@ impl Watch {
             tokio::time::sleep(Duration::from_millis(250)).await;
             if self.started.elapsed() > self.wall {
                 return Trouble::Wall(self.wall);
+            }
+            if self.pid.map_or(0, resident_bytes) > self.resident_bytes {
+                return Trouble::Greedy(self.resident_bytes);
             }
             let (moved, cpu_then) = *self.last();
             let Some(stall) = self.stall else { continue };

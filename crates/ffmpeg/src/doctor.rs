@@ -1,7 +1,7 @@
 //! Whether this machine's ffmpeg can do the work, in words for a person.
 
-use crate::jail::landlock_version;
-use crate::policy::FfmpegPolicy;
+use crate::jail::{Kernel, admit};
+use crate::policy::{FfmpegPolicy, JailMode};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stdx::Fault;
@@ -120,18 +120,71 @@ pub async fn examine(policy: &FfmpegPolicy) -> Vec<Finding> {
             }
         });
     }
-    findings.push(sandbox());
+    findings.push(sandbox(policy.jail));
     findings
 }
 
-fn sandbox() -> Finding {
-    let (ok, detail, advice) = match landlock_version() {
-        0 => (
-            None,
-            "the kernel has no Landlock: children are limited, but may read what we may".to_owned(),
-            Some("Use a kernel from 5.13 on with landlock in its list of security modules.".to_owned()),
-        ),
-        n => (Some(true), format!("Landlock version {n}"), None),
+/// Whether children can be shut in, and what follows where they cannot.
+pub fn sandbox(mode: JailMode) -> Finding {
+    judge(Kernel::running(), mode)
+}
+
+fn judge(kernel: Kernel, mode: JailMode) -> Finding {
+    let name = "media sandbox";
+    let Some(what) = kernel.lacks() else {
+        let detail = format!("Landlock version {} and seccomp", kernel.landlock);
+        return Finding { name, ok: Some(true), detail, advice: None };
     };
-    Finding { name: "media sandbox", ok, detail, advice }
+    match admit(kernel, mode) {
+        Err(advice) => Finding {
+            name,
+            ok: Some(false),
+            detail: format!("the kernel has no {what}: nothing will be decoded"),
+            advice: Some(advice),
+        },
+        Ok(()) => Finding {
+            name,
+            ok: None,
+            detail: format!(
+                "the kernel has no {what}, and encoder.jail is \"best-effort\": children are limited, but may \
+                 read or reach what we may"
+            ),
+            advice: Some(
+                "Use a kernel with landlock and seccomp, and set encoder.jail = \"required\".".to_owned(),
+            ),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_cannot_shut_children_in_is_refused_unless_told_otherwise() {
+        let whole = Kernel { landlock: 4, seccomp: true };
+        for kernel in [
+            Kernel { landlock: 0, ..whole },
+            Kernel { seccomp: false, ..whole },
+            Kernel { landlock: 0, seccomp: false },
+        ] {
+            let refused = judge(kernel, JailMode::Required);
+            assert_eq!(refused.ok, Some(false), "{refused:?}");
+            let advice = refused.advice.expect("what to do");
+            assert!(advice.contains("best-effort") && advice.contains(kernel.lacks().expect("something")));
+            let let_pass = judge(kernel, JailMode::BestEffort);
+            assert_eq!(let_pass.ok, None, "works, but less well: {let_pass:?}");
+            assert!(let_pass.detail.contains(kernel.lacks().expect("something")));
+        }
+        for mode in [JailMode::Required, JailMode::BestEffort] {
+            assert_eq!(judge(whole, mode).ok, Some(true));
+        }
+    }
+
+    #[test]
+    fn the_jail_is_required_unless_the_settings_say_otherwise() {
+        assert_eq!(FfmpegPolicy::default().jail, JailMode::Required);
+        let said: JailMode = serde_json::from_str("\"best-effort\"").expect("a word");
+        assert_eq!(said, JailMode::BestEffort);
+    }
 }

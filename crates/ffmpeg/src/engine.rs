@@ -4,7 +4,7 @@ use crate::args::Args;
 use crate::audit::{Source, audit, check_magic, explain, refuse};
 use crate::child::{self, Done, Task, Trouble};
 use crate::doctor::{self, Features};
-use crate::jail::Jail;
+use crate::jail::{Jail, Kernel, admit};
 use crate::pass_b_args::RECIPE;
 use crate::policy::FfmpegPolicy;
 use crate::probe::Probe;
@@ -71,6 +71,7 @@ impl Ffmpeg {
     /// Finds the programs and asks what they can do. Fails when something is missing that no work can
     /// do without; [`crate::doctor::examine`] says the same in words for a person.
     pub async fn open(policy: FfmpegPolicy, profile: LadderProfile) -> Result<Self, Fault> {
+        admit(Kernel::running(), policy.jail).map_err(Fault::unavailable)?;
         let missing = |program: &Path| Fault::unavailable(format!("{} is not installed", program.display()));
         let ffmpeg = doctor::find(&policy.ffmpeg).ok_or_else(|| missing(&policy.ffmpeg))?;
         let ffprobe = doctor::find(&policy.ffprobe).ok_or_else(|| missing(&policy.ffprobe))?;
@@ -95,6 +96,11 @@ impl Ffmpeg {
 
     /// Looks at the file without decoding it.
     pub(crate) async fn audit(&self, room: &Room) -> Result<Source, MediaError> {
+        Ok(self.look(room).await?.0)
+    }
+
+    /// The audit, and what it was reached from.
+    pub(crate) async fn look(&self, room: &Room) -> Result<(Source, Probe), MediaError> {
         let size = tokio::fs::metadata(room.input()).await.map_err(Fault::from)?.len();
         let mut head = [0u8; 16];
         let mut file = tokio::fs::File::open(room.input()).await.map_err(Fault::from)?;
@@ -106,14 +112,16 @@ impl Ffmpeg {
             "-show_streams -show_format -show_entries packet=stream_index,pts_time,duration_time,flags",
         );
         args.words("-of json").arg(room.input());
-        let done = self.probe(args, std::slice::from_ref(&room.input_dir), &room.out).await?;
+        let cpu_s = self.0.policy.limits.audit_cpu_s;
+        let done = self.probe_within(cpu_s, args, std::slice::from_ref(&room.input_dir), &room.out).await?;
         let log = done.log.lines().collect::<Vec<_>>().join("\n");
         if !done.status.success() {
             return Err(self.probe_failed(&done, &log));
         }
         let probe: Probe = serde_json::from_slice(&done.stdout)
             .map_err(|e| MediaError::Failed(format!("ffprobe's answer is not what it should be: {e}")))?;
-        audit(&probe, &log, size, &self.0.policy.intake).map_err(MediaError::Refused)
+        let source = audit(&probe, &log, size, &self.0.policy.intake).map_err(MediaError::Refused)?;
+        Ok((source, probe))
     }
 
     fn probe_failed(&self, done: &Done, log: &str) -> MediaError {
@@ -124,14 +132,25 @@ impl Ffmpeg {
         }
     }
 
-    /// Runs ffprobe on files that `read` allows.
+    /// Runs ffprobe on files that `read` allows, for as long as decoding may take.
     pub(crate) async fn probe(&self, args: Args, read: &[PathBuf], out: &Path) -> Result<Done, MediaError> {
+        let cpu_s = self.0.policy.limits.cpu_base_s + self.longest_s();
+        self.probe_within(cpu_s, args, read, out).await
+    }
+
+    async fn probe_within(
+        &self,
+        cpu_s: u64,
+        args: Args,
+        read: &[PathBuf],
+        out: &Path,
+    ) -> Result<Done, MediaError> {
         let limits = &self.0.policy.limits;
         let task = Task {
             program: self.0.ffprobe.clone(),
             args: args.0,
-            jail: self.jail(read, out, limits.cpu_base_s + self.longest_s()),
-            wall: Duration::from_secs((limits.cpu_base_s + self.longest_s()) * limits.wall_factor),
+            jail: self.jail(read, out, cpu_s),
+            wall: Duration::from_secs(cpu_s * limits.wall_factor),
             stall: None,
             stdout_bytes: limits.stdout_bytes,
         };
@@ -147,7 +166,8 @@ impl Ffmpeg {
         read.extend(self.0.policy.library_dirs.iter().cloned());
         // A private build stands beside its libraries.
         read.extend([&self.0.ffmpeg, &self.0.ffprobe].iter().filter_map(|p| p.parent().map(Path::to_owned)));
-        Jail { read, write: write.to_owned(), cpu_s, limits: self.0.policy.limits.clone() }
+        let policy = &self.0.policy;
+        Jail { read, write: write.to_owned(), cpu_s, limits: policy.limits.clone(), mode: policy.jail }
     }
 
     /// Runs ffmpeg in a room until it succeeds or its end is understood.
@@ -182,8 +202,7 @@ fn failed(done: &Done) -> RunError {
         return RunError::Media(Fault::new(FaultKind::Full, done.log.last_words()).into());
     }
     if done.log.has("Cannot allocate memory") {
-        let reason = refuse("media.too_large", "The video needs more memory than we give to one.");
-        return RunError::Media(MediaError::Refused(reason));
+        return RunError::Media(MediaError::Refused(greedy()));
     }
     RunError::GaveUp(done.log.last_words())
 }
@@ -193,6 +212,10 @@ fn killed(signal: i32) -> MediaError {
         return MediaError::Refused(timeout());
     }
     MediaError::Failed(format!("killed by signal {signal}"))
+}
+
+fn greedy() -> FailureReason {
+    refuse("media.too_large", "The video needs more memory than we give to one.")
 }
 
 fn timeout() -> FailureReason {
@@ -205,6 +228,7 @@ fn trouble(trouble: Trouble) -> MediaError {
         Trouble::Flood => {
             MediaError::Refused(refuse("media.unreadable", "The file has far more parts than a video needs."))
         }
+        Trouble::Greedy(_) => MediaError::Refused(greedy()),
         Trouble::Start(e) | Trouble::Io(e) => MediaError::Fault(e.into()),
         other => MediaError::Failed(other.to_string()),
     }

@@ -3,10 +3,10 @@
 //! The decoders of a child read hostile bytes. So: one directory to read, one to write, no sockets,
 //! bounded memory, time and files, and no life beyond ours.
 
-use crate::policy::Limits;
+use crate::policy::{JailMode, Limits};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated,
-    RulesetCreatedAttr, path_beneath_rules,
+    RulesetCreatedAttr, RulesetStatus, path_beneath_rules,
 };
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,43 @@ pub(crate) struct Jail {
     pub write: PathBuf,
     pub cpu_s: u64,
     pub limits: Limits,
+    pub mode: JailMode,
+}
+
+/// What the running kernel has to shut a child in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kernel {
+    /// The version of Landlock; 0 = none.
+    pub landlock: i64,
+    /// Whether a filter of system calls can be laid on.
+    pub seccomp: bool,
+}
+
+impl Kernel {
+    pub fn running() -> Self {
+        Self { landlock: landlock_version(), seccomp: has_seccomp() }
+    }
+
+    /// What is missing, for a sentence; `None` when a child can be shut in.
+    pub fn lacks(self) -> Option<&'static str> {
+        match (self.landlock > 0, self.seccomp) {
+            (true, true) => None,
+            (false, true) => Some("Landlock"),
+            (true, false) => Some("seccomp filters"),
+            (false, false) => Some("Landlock and seccomp filters"),
+        }
+    }
+}
+
+/// Whether children may be started on this kernel; the error says what to do. Pure.
+pub(crate) fn admit(kernel: Kernel, mode: JailMode) -> Result<(), String> {
+    match (kernel.lacks(), mode) {
+        (None, _) | (Some(_), JailMode::BestEffort) => Ok(()),
+        (Some(what), JailMode::Required) => Err(format!(
+            "this kernel has no {what}, so a program that reads hostile files could not be shut in; use a kernel \
+             that has them, or set encoder.jail = \"best-effort\" and isolate this process by other means"
+        )),
+    }
 }
 
 /// What every program needs to start.
@@ -36,19 +73,26 @@ const SYSTEM: [&str; 9] = [
     "/sys/devices/system/cpu",
 ];
 
-/// Lays the jail on a command. What the kernel cannot do is left out (`doctor` says so).
+/// Lays the jail on a command. A part that cannot be laid on keeps the child from starting, unless the mode
+/// lets it pass.
 pub(crate) fn confine(command: &mut Command, jail: &Jail) {
     let mut ruleset = landlock(&jail.read, &jail.write).ok();
     let limits = jail.limits.clone();
+    let is_required = jail.mode == JailMode::Required;
     let (cpu_s, parent) = (jail.cpu_s, std::process::id());
     let lay = move || {
         die_with(parent)?;
         bound(&limits, cpu_s)?;
+        let mut is_shut = false;
         if let Some(rules) = ruleset.take() {
-            // Unsupported parts are dropped by the ruleset itself; a failure here is a real one.
-            rules.restrict_self().map_err(io::Error::other)?;
+            // Newer rights are dropped by the ruleset itself; a failure here is a real one.
+            let status = rules.restrict_self().map_err(|_| io::Error::from_raw_os_error(libc::EPERM))?;
+            is_shut = status.ruleset != RulesetStatus::NotEnforced;
         }
-        deny_sockets();
+        let is_deaf = deny_sockets();
+        if is_required && !(is_shut && is_deaf) {
+            return Err(io::Error::from_raw_os_error(libc::EPERM));
+        }
         Ok(())
     };
     #[expect(
@@ -120,8 +164,8 @@ const ARCH: u32 = 0xc000_00b7;
 const ARCH: u32 = 0;
 
 /// A filter that lets `socket` and `io_uring_setup` fail, and every call of another architecture.
-/// Landlock alone would leave UDP open.
-fn deny_sockets() {
+/// Landlock alone would leave UDP open. `false` when the kernel would not take it.
+fn deny_sockets() -> bool {
     const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
     const AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
@@ -141,15 +185,23 @@ fn deny_sockets() {
         step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32),
     ];
     if ARCH == 0 {
-        return;
+        return false;
     }
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     #[expect(unsafe_code, reason = "prctl copies the program before it returns")]
     unsafe {
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        // A kernel without seccomp says EINVAL: Landlock and the protocol list remain.
-        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program);
+        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
     }
+}
+
+/// A kernel that knows filters stumbles over the missing program, one that does not over the mode.
+fn has_seccomp() -> bool {
+    #[expect(unsafe_code, reason = "asks with a null program, which changes nothing")]
+    let answer = unsafe {
+        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, std::ptr::null::<libc::sock_fprog>())
+    };
+    ARCH != 0 && answer == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
 }
 
 /// Kills a whole process group at once.
@@ -170,8 +222,15 @@ pub(crate) fn cpu_ms(pid: u32) -> u64 {
     ticks * 10
 }
 
+/// Memory a live process has in use.
+pub(crate) fn resident_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kb| kb.parse::<u64>().ok()).map_or(0, |kb| kb << 10)
+}
+
 /// The Landlock version of the running kernel; 0 = none.
-pub(crate) fn landlock_version() -> i64 {
+fn landlock_version() -> i64 {
     const VERSION_FLAG: libc::c_uint = 1;
     #[expect(unsafe_code, reason = "asks the kernel for a number; null and 0 are the documented arguments")]
     let version = unsafe {

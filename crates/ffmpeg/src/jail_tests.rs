@@ -1,8 +1,8 @@
 //! What a child in the jail can and cannot do, tried with a shell in place of ffmpeg.
 
-use super::{Jail, cpu_ms, landlock_version};
+use super::{Jail, Kernel, cpu_ms, resident_bytes};
 use crate::child::{self, Done, Task, Trouble};
-use crate::policy::Limits;
+use crate::policy::{JailMode, Limits};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,7 +32,13 @@ impl Cell {
         Task {
             program: "/bin/bash".into(),
             args: vec!["-c".into(), script.into()],
-            jail: Jail { read: vec![self.path("in")], write: self.path("out"), cpu_s: 20, limits },
+            jail: Jail {
+                read: vec![self.path("in")],
+                write: self.path("out"),
+                cpu_s: 20,
+                limits,
+                mode: JailMode::BestEffort,
+            },
             wall: Duration::from_secs(20),
             stall: None,
             stdout_bytes: 1 << 20,
@@ -58,7 +64,7 @@ async fn it_reads_its_input_and_writes_its_output() {
 
 #[tokio::test]
 async fn it_reads_and_writes_nothing_else() {
-    if landlock_version() == 0 {
+    if Kernel::running().landlock == 0 {
         println!("skipped: this kernel has no Landlock");
         return;
     }
@@ -135,6 +141,27 @@ async fn time_and_output_are_bounded() {
     assert!(matches!(child::run(&task, None).await, Err(Trouble::Flood)));
 }
 
+#[tokio::test]
+async fn a_child_that_takes_too_much_memory_is_killed() {
+    let cell = Cell::new();
+    let script = "x=x; for i in {1..26}; do x=$x$x; done; sleep 60";
+    let mut task = cell.task(script, |limits| limits.resident_bytes = 32 << 20);
+    task.jail.mode = JailMode::BestEffort;
+    let trouble = child::run(&task, None).await.expect_err("is killed");
+    assert!(matches!(trouble, Trouble::Greedy(_)), "{trouble}");
+}
+
+#[tokio::test]
+async fn where_the_jail_is_required_a_child_starts_only_when_it_is_whole() {
+    let cell = Cell::new();
+    let mut task = cell.task("echo in", |_| {});
+    task.jail.mode = JailMode::Required;
+    match (Kernel::running().lacks(), child::run(&task, None).await) {
+        (None, ran) => assert_eq!(text(&ran.expect("runs")), "in"),
+        (Some(_), refused) => assert!(matches!(refused, Err(Trouble::Start(_))), "{refused:?}"),
+    }
+}
+
 fn lives(pid: &str) -> bool {
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")
@@ -203,5 +230,6 @@ fn our_own_cpu_time_is_known() {
     let spin = std::time::Instant::now();
     while spin.elapsed() < Duration::from_millis(60) {}
     assert!(cpu_ms(std::process::id()) > 0);
+    assert!(resident_bytes(std::process::id()) > 1 << 20);
     assert_eq!(cpu_ms(u32::MAX), 0);
 }

@@ -119,7 +119,8 @@ impl Made<'_> {
             frames.push(SampledFrame { at_ms, jpeg });
         }
         if frames.is_empty() {
-            return Err(MediaError::Failed("pass A made no frame".into()));
+            let text = "The pictures of the video have no usable times.";
+            return Err(MediaError::Refused(refuse("media.unreadable", text)));
         }
         Ok(frames)
     }

@@ -11,6 +11,8 @@ pub struct FfmpegPolicy {
     pub ffprobe: PathBuf,
     /// Directories a child may read besides the system's libraries (a private build of ffmpeg, say).
     pub library_dirs: Vec<PathBuf>,
+    /// What happens where the kernel cannot shut a child in.
+    pub jail: JailMode,
     pub limits: Limits,
     pub intake: Intake,
     /// Runs of pass A and of pass B that may go on at once; 0 = half the cores, at least one.
@@ -31,17 +33,32 @@ pub struct FfmpegPolicy {
     pub sprite_from_ms: i64,
 }
 
+/// Decoders read hostile bytes, so a child that can see and reach everything is a decision, not an accident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JailMode {
+    /// Without Landlock and seccomp nothing is decoded.
+    #[default]
+    Required,
+    /// What the kernel has is used; limits and allow-lists hold everywhere.
+    BestEffort,
+}
+
 /// What a child may use before it is killed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     pub address_space_bytes: u64,
+    /// Memory that is really there; looked at a few times a second.
+    pub resident_bytes: u64,
     pub file_bytes: u64,
     pub open_files: u64,
     /// CPU seconds: this much for a second of media …
     pub cpu_per_media_s: u64,
     /// … and this much besides.
     pub cpu_base_s: u64,
+    /// Reading the tables of a file, without decoding: they may be long, but not this long.
+    pub audit_cpu_s: u64,
     /// Wall clock: the same, times this.
     pub wall_factor: u64,
     /// Kill when nothing moved for this long.
@@ -63,6 +80,8 @@ pub struct Intake {
     pub pixels_max: u64,
     pub side_max: u32,
     pub fps_max: u32,
+    /// All pixels of all pictures together: what decoding costs.
+    pub decoded_pixels_max: u64,
     /// Sound and picture streams; data streams (phones write several) do not count …
     pub av_streams_max: usize,
     /// … up to this.
@@ -79,6 +98,7 @@ impl Default for FfmpegPolicy {
             ffmpeg: "ffmpeg".into(),
             ffprobe: "ffprobe".into(),
             library_dirs: Vec::new(),
+            jail: JailMode::default(),
             limits: Limits::default(),
             intake: Intake::default(),
             jobs_at_once: 0,
@@ -98,10 +118,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             address_space_bytes: 4 << 30,
+            resident_bytes: 1 << 30,
             file_bytes: 2 << 30,
             open_files: 256,
             cpu_per_media_s: 40,
             cpu_base_s: 30,
+            audit_cpu_s: 10,
             wall_factor: 3,
             stall_s: 20,
             stdout_bytes: 64 << 20,
@@ -138,6 +160,8 @@ impl Default for Intake {
             side_max: 4_608,
             // Phones record slow motion at 240; a thousand frames a second are an attack.
             fps_max: 240,
+            // Ten minutes of 4K at 60 pictures a second.
+            decoded_pixels_max: 3840 * 2160 * 60 * 600,
             av_streams_max: 4,
             streams_max: 32,
             present_percent_min: 98,

@@ -16,8 +16,10 @@ impl Room {
         tokio::fs::create_dir(&input_dir).await?;
         tokio::fs::create_dir(&out).await?;
         let input = input_dir.join("input");
-        if tokio::fs::hard_link(source, &input).await.is_err() {
-            tokio::fs::copy(source, &input).await?;
+        // A link to a symbolic link would lead out of the room.
+        let source = tokio::fs::canonicalize(source).await?;
+        if tokio::fs::hard_link(&source, &input).await.is_err() {
+            tokio::fs::copy(&source, &input).await?;
         }
         Ok(Self { input_dir, out })
     }

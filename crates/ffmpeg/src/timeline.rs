@@ -14,12 +14,20 @@ pub(crate) struct Timeline {
     /// How long a picture usually stands.
     pub frame_us: i64,
     pub pictures: u64,
+    pub key_frames: u64,
+    /// The longest time from one key frame to the next, or to the end.
+    pub key_gap_us: i64,
+    /// Whether the pictures come at even times.
+    pub is_steady: bool,
     /// Of a steady source its rate; of an unsteady one the rate of its quick parts.
     pub fps_milli: u32,
 }
 
 /// Pictures further apart than this share of the usual are a change of rate.
 const STEADY_PERCENT: i64 = 20;
+
+/// A last picture of which nobody says how long it stands, stands no longer than this.
+const LAST_PICTURE_US_MAX: i64 = 1_000_000;
 
 /// `None` when the track shows nothing.
 pub(crate) fn timeline(packets: &[Packet], stream: u32, origin_us: i64) -> Option<Timeline> {
@@ -30,12 +38,18 @@ pub(crate) fn timeline(packets: &[Packet], stream: u32, origin_us: i64) -> Optio
         .collect();
     times.sort_unstable_by_key(|(pts, _)| *pts);
     times.dedup_by_key(|(pts, _)| *pts);
+    let mut keys: Vec<i64> = packets
+        .iter()
+        .filter(|p| p.stream_index == stream && p.is_key() && !p.is_discarded())
+        .filter_map(|p| Some(p.pts_us()? - origin_us))
+        .collect();
+    keys.sort_unstable();
     let (first, last) = (times.first()?.0, times.last()?);
     let mut steps: Vec<i64> = times.windows(2).map(|w| w[1].0 - w[0].0).collect();
     let longest = steps.iter().copied().max().unwrap_or(0);
     steps.sort_unstable();
     let usual = steps.get(steps.len() / 2).copied().or(last.1).unwrap_or(0).max(1);
-    let own = last.1.filter(|d| *d > 0).unwrap_or(usual);
+    let own = last.1.filter(|d| *d > 0).unwrap_or(usual.min(LAST_PICTURE_US_MAX));
     let end_us = last.0.saturating_add(own);
     Some(Timeline {
         start_us: first.max(0),
@@ -43,15 +57,28 @@ pub(crate) fn timeline(packets: &[Packet], stream: u32, origin_us: i64) -> Optio
         gap_us: longest.max(own).max(first),
         frame_us: usual,
         pictures: times.len() as u64,
+        key_frames: keys.len() as u64,
+        key_gap_us: longest_step(&keys, end_us),
+        is_steady: is_steady(&steps, usual),
         fps_milli: rate(&steps, usual, (times.len() as i64, end_us - first)),
     })
+}
+
+fn longest_step(keys: &[i64], end_us: i64) -> i64 {
+    let next = keys.iter().skip(1).chain([&end_us]);
+    keys.iter().zip(next).map(|(a, b)| b.saturating_sub(*a)).max().unwrap_or(0)
+}
+
+/// Whether nine tenths of the steps are about the same.
+fn is_steady(sorted_steps: &[i64], usual: i64) -> bool {
+    let at = |share: usize| sorted_steps.get(sorted_steps.len() * share / 10).copied().unwrap_or(usual);
+    at(9).saturating_sub(at(1)).saturating_mul(100) <= usual.saturating_mul(STEADY_PERCENT)
 }
 
 fn rate(sorted_steps: &[i64], usual: i64, (pictures, span_us): (i64, i64)) -> u32 {
     let average = pictures.saturating_mul(1_000_000_000) / span_us.max(1);
     let tenth = sorted_steps.get(sorted_steps.len() / 10).copied().unwrap_or(usual);
-    let most = sorted_steps.get(sorted_steps.len() * 9 / 10).copied().unwrap_or(usual);
-    let steady = (most - tenth) * 100 <= usual * STEADY_PERCENT;
+    let steady = is_steady(sorted_steps, usual);
     // An unsteady source is shown at the rate of its quick parts, or they would stutter.
     let quick = if steady { average } else { 1_000_000_000 / tenth.max(1) };
     u32::try_from(quick.clamp(1, 1_000_000)).unwrap_or(30_000)
@@ -76,6 +103,7 @@ mod tests {
         let p = packets(&["0.0", "0.04", "0.08", "0.12", "0.16"], "0.04");
         let t = timeline(&p, 0, 0).expect("pictures");
         assert_eq!((t.start_us, t.end_us, t.fps_milli, t.pictures), (0, 200_000, 25_000, 5));
+        assert_eq!((t.key_frames, t.key_gap_us, t.is_steady), (5, 40_000, true));
     }
 
     #[test]
@@ -96,6 +124,24 @@ mod tests {
         let times = ["0.0", "0.016667", "0.033333", "0.05", "1.0", "2.0", "2.016667", "2.033333"];
         let t = timeline(&packets(&times, "0.016667"), 0, 0).expect("pictures");
         assert!((59_000..61_000).contains(&t.fps_milli), "{}", t.fps_milli);
+        assert!(!t.is_steady);
+    }
+
+    #[test]
+    fn key_frames_far_apart_are_told() {
+        let mut p = packets(&["0.0", "1.0", "2.0", "3.0", "4.0"], "1.0");
+        for (n, flags) in ["K__", "___", "___", "K__", "___"].into_iter().enumerate() {
+            p[n].flags = flags.into();
+        }
+        let t = timeline(&p, 0, 0).expect("pictures");
+        assert_eq!((t.key_frames, t.key_gap_us), (2, 3_000_000));
+    }
+
+    #[test]
+    fn a_last_picture_without_a_length_of_its_own_ends_soon() {
+        let mut p = packets(&["0.0", "50.0", "100.0"], "0.0");
+        p[2].duration_time = None;
+        assert_eq!(timeline(&p, 0, 0).expect("pictures").end_us, 101_000_000);
     }
 
     #[test]

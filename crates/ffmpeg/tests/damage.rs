@@ -65,6 +65,83 @@ async fn flipped_bits_never_cost_more_than_two_percent() {
     assert!(accepted < 6, "thousands of flipped bits went unnoticed");
 }
 
+/// What a file that was let through may lack: 2 %, and one picture at either end.
+fn lacks(is_ms: i64, whole_ms: i64) -> Result<(), String> {
+    let off = whole_ms - is_ms;
+    if off.abs() <= whole_ms * 2 / 100 + 40 { Ok(()) } else { Err(format!("{off} ms are missing")) }
+}
+
+async fn damaged(bench: &Bench, name: &str, data: &[u8], whole_ms: i64) -> Result<bool, String> {
+    let path = bench.dir.path().join(name);
+    std::fs::write(&path, data).expect("a file");
+    let whole = Transform::default();
+    let seen = match bench.examine(name, &path, &whole).await {
+        Ok(seen) => seen,
+        Err(MediaError::Refused(r)) if r.code.starts_with("media.") => return Ok(false),
+        Err(other) => return Err(format!("{name}: {other:?}")),
+    };
+    lacks(seen.source.duration_ms.0, whole_ms).map_err(|e| format!("{name}, audited: {e}"))?;
+    // A file that passes the examination may still be refused, but never published with less.
+    match bench.publish(name, &path, (&seen, &whole)).await {
+        Ok(done) => {
+            lacks(done.rungs[0].duration_ms().0, whole_ms).map_err(|e| format!("{name}, published: {e}"))?;
+            Ok(true)
+        }
+        Err(MediaError::Refused(_) | MediaError::Failed(_)) => Ok(false),
+        Err(other) => Err(format!("{name}: {other:?}")),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_cut_or_scrambled_is_whole_or_refused() {
+    let Some(media) = media() else { return };
+    let bench = Bench::new().await;
+    let (mut wrong, mut passed, mut tried) = (Vec::new(), 0, 0);
+    for (file, whole_ms) in [("natural/trams_240p_60fps_5s.mp4", 5_000), ("natural/bikes.mp4", 10_000)] {
+        let whole = std::fs::read(media.join(file)).expect("a sample");
+        for seed in 1..=SEEDS {
+            let (mut dice, mut data) = (Dice(seed), whole.clone());
+            let what = match seed % 4 {
+                0 => {
+                    data.truncate(dice.roll(whole.len()));
+                    "cut"
+                }
+                // Anywhere, in the tables at the front and back, and in one stretch.
+                1 => {
+                    (0..=dice.roll(40)).for_each(|_| flip(&mut data, &mut dice, 0, whole.len()));
+                    "flipped"
+                }
+                2 => {
+                    let (near, end) = (whole.len() / 50, whole.len());
+                    (0..=dice.roll(8)).for_each(|_| flip(&mut data, &mut dice, 0, near));
+                    (0..=dice.roll(8)).for_each(|_| flip(&mut data, &mut dice, end - near, end));
+                    "tables"
+                }
+                _ => {
+                    let (at, n) = (dice.roll(whole.len()), dice.roll(whole.len() / 20));
+                    data[at..].iter_mut().take(n).for_each(|b| *b = 0);
+                    "zeroed"
+                }
+            };
+            tried += 1;
+            match damaged(&bench, &format!("{what}-{whole_ms}-{seed}"), &data, whole_ms).await {
+                Ok(whole) => passed += usize::from(whole),
+                Err(e) => wrong.push(e),
+            }
+        }
+    }
+    println!("of {tried} damaged files {passed} were whole enough to be published");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Damaged copies of each sample.
+const SEEDS: u64 = 16;
+
+fn flip(data: &mut [u8], dice: &mut Dice, from: usize, to: usize) {
+    let at = from + dice.roll(to - from);
+    data[at] ^= 1 << dice.roll(8);
+}
+
 /// Processes that work below a directory.
 fn workers(dir: &Path) -> usize {
     let cwd = |pid: &std::ffi::OsStr| std::fs::read_link(Path::new("/proc").join(pid).join("cwd")).ok();
