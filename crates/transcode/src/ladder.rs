@@ -2,6 +2,7 @@
 
 use crate::policy::{AudioProfile, LadderProfile};
 use catalog::{SourceFacts, Transform};
+use packager::Packaging;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use vocab::{FailureReason, Kbps, Millis, Rung, RungName};
@@ -31,6 +32,7 @@ pub struct LadderPlan {
     pub duration_ms: Millis,
     /// `None`: published without sound.
     pub audio: Option<AudioProfile>,
+    pub packaging: Packaging,
 }
 
 impl LadderPlan {
@@ -75,6 +77,7 @@ pub fn plan(
         start_ms,
         duration_ms,
         audio,
+        packaging: profile.packaging.clone(),
     })
 }
 
@@ -135,6 +138,8 @@ fn tiny(source: &SourceFacts, profile: &LadderProfile) -> Vec<PlannedRung> {
 fn planned(rung: &Rung, short: u32, source: &SourceFacts, profile: &LadderProfile) -> PlannedRung {
     let (small, large) = (source.width.min(source.height), source.width.max(source.height));
     let long = nearest_even(u64::from(short) * u64::from(large), u64::from(small.max(1)));
+    // Not scaled up by the rounding either.
+    let long = long.min((large & !1).max(2));
     let (width, height) = if source.width <= source.height { (short, long) } else { (long, short) };
     PlannedRung {
         name: rung.name,

@@ -53,10 +53,16 @@ impl Names {
         RenditionId(self.derive(&format!("rendition {rung}")))
     }
 
+    /// The sound, where it is a rendition of its own.
+    pub fn sound(&self) -> RenditionId {
+        RenditionId(self.derive("sound"))
+    }
+
     /// Whether `package` shows anything that this run wrote.
     pub fn are_in(&self, package: &Package) -> bool {
         let wrote = |r: &catalog::RenditionFacts| r.id == self.rendition(r.rung);
-        package.id == self.package() || package.renditions.iter().any(wrote)
+        let sound = package.tracks.sound.as_ref().is_some_and(|s| s.id == self.sound());
+        sound || package.id == self.package() || package.renditions.iter().any(wrote)
     }
 
     /// Where everything stands that this run may have written, for deletion.
@@ -65,6 +71,7 @@ impl Names {
         let renditions =
             rungs.iter().map(|r| MediaKey::MediaPlaylist { video, rendition: self.rendition(*r) });
         let keys = renditions.chain([
+            MediaKey::MediaPlaylist { video, rendition: self.sound() },
             MediaKey::Multivariant { video, package },
             MediaKey::Poster { video, package },
             MediaKey::Sprite { video, package },

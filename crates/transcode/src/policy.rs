@@ -1,5 +1,6 @@
 //! Every number of the ladder.
 
+use packager::Packaging;
 use serde::{Deserialize, Serialize};
 use vocab::ladder::SEED_LADDER;
 use vocab::{Kbps, Millis, Rung, RungName};
@@ -34,6 +35,8 @@ pub struct LadderProfile {
     /// A picture smaller than this on its short side is no video.
     pub short_side_min: u32,
     pub waves: WavePolicy,
+    /// How renditions are laid out (ADR 0014).
+    pub packaging: Packaging,
 }
 
 /// What publication waits for, and what follows.
@@ -117,6 +120,7 @@ impl Default for LadderProfile {
             window_min_ms: Millis(100),
             short_side_min: 16,
             waves: WavePolicy::default(),
+            packaging: Packaging::default(),
         }
     }
 }

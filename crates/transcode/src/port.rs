@@ -101,3 +101,10 @@ pub trait MediaStore: Send + Sync + 'static {
     /// The raw object as a file that stays for as long as the value lives.
     async fn local_raw(&self, video: VideoId, upload: UploadId) -> Result<LocalFile, MediaStoreError>;
 }
+
+/// Who watches what, as far as encoding cares.
+#[async_trait]
+pub trait Audience: Send + Sync + 'static {
+    /// The videos that are watched most just now, with all their views. At most `limit`.
+    async fn most_watched(&self, limit: usize) -> Result<Vec<(VideoId, u64)>, Fault>;
+}

@@ -1,18 +1,21 @@
 //! Puts a package into the store and fetches it back.
 
+use crate::captions;
+use crate::ladder::LadderPlan;
+use crate::manifest;
 use crate::names::Names;
-use crate::port::{Content, Encoded, MediaStore, MediaStoreError};
+use crate::port::{Content, Encoded, EncodedTrack, MediaStore, MediaStoreError};
 use bytes::Bytes;
-use catalog::{Package, RenditionFacts, SpriteFacts, Video};
+use catalog::{Layout, Package, Rates, RenditionFacts, SoundFacts, SpriteFacts, Tracks, Video};
 use moderation::Draft;
 use moderation::record::digest_of;
-use packager::{Muxed, PackError, SpriteSheet, Variant};
+use packager::{Addresses, Files, Lengths, PackError, Rendition, Sound, SpriteSheet};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use stdx::Fault;
 use tokio::io::AsyncWriteExt;
 use vocab::ladder::START_RUNG;
-use vocab::{Kbps, MediaKey, PackageId, RenditionId, RungName, VideoId};
+use vocab::{Kbps, MediaKey, Millis, PackageId, RenditionId, RungName, VideoId};
 
 /// Why a package could not be put together or stored.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +26,13 @@ pub enum ShelfError {
     Store(#[from] MediaStoreError),
     #[error("{0} came back from the store changed")]
     Changed(RungName),
+    #[error("the sound came back from the store changed")]
+    ChangedSound,
+    #[error("captions that were checked cannot be read any more: {0}")]
+    Captions(#[from] packager::CaptionError),
+    /// The new rungs cannot be switched to from the old: the profile changed between the waves.
+    #[error("the new rungs are cut at other times than those that are published")]
+    OtherCuts,
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -32,7 +42,12 @@ impl ShelfError {
     pub const fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Store(MediaStoreError::Fault(fault)) | Self::Fault(fault) => Some(fault),
-            Self::Pack(_) | Self::Store(_) | Self::Changed(_) => None,
+            Self::Pack(_)
+            | Self::Store(_)
+            | Self::Changed(_)
+            | Self::ChangedSound
+            | Self::Captions(_)
+            | Self::OtherCuts => None,
         }
     }
 }
@@ -49,7 +64,9 @@ pub struct Shelved {
     pub rung: RungName,
     pub facts: RenditionFacts,
     /// Without its bytes.
-    pub muxed: Muxed,
+    pub muxed: Rendition,
+    /// What is played with it, where that is a rendition of its own.
+    pub sound: Option<SoundFacts>,
     /// SHA-256 of init and segments in a row.
     digest: [u8; 32],
 }
@@ -66,42 +83,115 @@ impl Shelf<'_> {
         self.video.id
     }
 
-    /// Packages and stores every rung, one at a time so that only one is in memory.
+    /// Packages and stores every rung, one at a time so that only one is in memory, and the sound where
+    /// it is a rendition of its own.
     pub async fn put_renditions(
         &self,
         encoded: &Encoded,
-        segment_ms: u32,
+        plan: &LadderPlan,
     ) -> Result<Vec<Shelved>, ShelfError> {
         let audio = match &encoded.audio {
             Some(path) => Some(tokio::fs::read(path).await?),
             None => None,
         };
-        let mut shelved = Vec::with_capacity(encoded.rungs.len());
+        let lengths = plan.packaging.lengths(plan.gop_ms, plan.segment_ms);
+        let own = audio.as_deref().filter(|_| plan.packaging.sound == Sound::Own);
+        let muxed = audio.as_deref().filter(|_| plan.packaging.sound == Sound::Muxed);
+        let mut shelved: Vec<Shelved> = Vec::with_capacity(encoded.rungs.len());
         for track in &encoded.rungs {
-            let picture = tokio::fs::read(&track.path).await?;
-            let muxed = packager::mux(&picture, audio.as_deref(), segment_ms)?;
-            drop(picture);
-            shelved.push(self.put_rendition(track.rung, muxed).await?);
+            let rung = self.put_rung(track, (muxed, &lengths), plan).await?;
+            shelved.push(rung);
         }
-        let all: Vec<Muxed> = shelved.iter().map(|s| s.muxed.clone()).collect();
+        let all: Vec<Rendition> = shelved.iter().map(|s| s.muxed.clone()).collect();
         packager::same_cuts(&all)?;
+        if let (Some(own), Some(like)) = (own, all.first()) {
+            let sound = self.put_sound(own, like, plan.packaging.files).await?;
+            shelved.iter_mut().for_each(|s| s.sound.clone_from(&sound));
+        }
         Ok(shelved)
     }
 
-    async fn put_rendition(&self, rung: RungName, mut muxed: Muxed) -> Result<Shelved, ShelfError> {
-        let (video, rendition) = (self.id(), self.names.rendition(rung));
-        let facts = facts_of(rendition, rung, &muxed);
-        let playlist = packager::media_playlist(&muxed, "init.mp4", |n| format!("{n}.m4s"));
+    async fn put_rung(
+        &self,
+        track: &EncodedTrack,
+        (audio, lengths): (Option<&[u8]>, &Lengths),
+        plan: &LadderPlan,
+    ) -> Result<Shelved, ShelfError> {
+        let picture = tokio::fs::read(&track.path).await?;
+        let mut muxed = packager::pack(&picture, audio, lengths)?;
+        drop(picture);
+        let (video, rendition) = (self.id(), self.names.rendition(track.rung));
+        let mut facts = facts_of(rendition, track.rung, &muxed);
+        facts.layout.single_file = plan.packaging.files == Files::Single;
+        if plan.packaging.i_frames {
+            let (peak, average) = muxed.i_frame_bps();
+            facts.layout.i_frames = Some(rates(peak, average));
+            let playlist = muxed.i_frame_playlist(&addresses(video, rendition, plan.packaging.files));
+            self.put(MediaKey::IFramePlaylist { video, rendition }, playlist).await?;
+        }
+        let digest = self.put_rendition(rendition, &mut muxed, plan.packaging.files).await?;
+        Ok(Shelved { rung: track.rung, facts, muxed, sound: None, digest })
+    }
+
+    /// Stores what was packaged and takes its bytes; the playlist last.
+    async fn put_rendition(
+        &self,
+        rendition: RenditionId,
+        packed: &mut Rendition,
+        files: Files,
+    ) -> Result<[u8; 32], ShelfError> {
+        let video = self.id();
+        let playlist = packed.playlist(&addresses(video, rendition, files));
         let mut digest = Sha256::new();
-        digest.update(&muxed.init);
-        let init = std::mem::take(&mut muxed.init);
-        self.put(MediaKey::Init { video, rendition }, init).await?;
-        for (n, bytes) in std::mem::take(&mut muxed.segments).into_iter().enumerate() {
-            digest.update(&bytes);
-            self.put(MediaKey::Segment { video, rendition, n: n as u32 }, bytes).await?;
+        if files == Files::Single {
+            let whole = packed.single_file();
+            digest.update(&whole);
+            (packed.init, packed.segments) = (Bytes::new(), Vec::new());
+            self.put(MediaKey::SingleFile { video, rendition }, whole).await?;
+        } else {
+            let init = std::mem::take(&mut packed.init);
+            digest.update(&init);
+            self.put(MediaKey::Init { video, rendition }, init).await?;
+            for (n, bytes) in std::mem::take(&mut packed.segments).into_iter().enumerate() {
+                digest.update(&bytes);
+                self.put(MediaKey::Segment { video, rendition, n: n as u32 }, bytes).await?;
+            }
         }
         self.put(MediaKey::MediaPlaylist { video, rendition }, playlist).await?;
-        Ok(Shelved { rung, facts, muxed, digest: digest.finalize().into() })
+        Ok(digest.finalize().into())
+    }
+
+    /// Stores the sound, or finds the one that viewers of a growing package hear already.
+    async fn put_sound(
+        &self,
+        audio: &[u8],
+        like: &Rendition,
+        files: Files,
+    ) -> Result<Option<SoundFacts>, ShelfError> {
+        let shown = self.video.package.as_ref().filter(|_| self.video.status.is_readable());
+        if let Some(standing) = shown.and_then(|p| p.tracks.sound.clone()) {
+            return Ok(Some(standing));
+        }
+        let Some(mut packed) = packager::pack_sound(audio, like)? else { return Ok(None) };
+        let id = self.names.sound();
+        let facts = SoundFacts {
+            id,
+            codecs: packed.codecs.clone(),
+            channels: packed.channels,
+            rates: rates(packed.peak_bps, packed.average_bps),
+            init_bytes: packed.init.len() as u32,
+            segment_bytes: packed.segments.iter().map(|s| s.len() as u32).collect(),
+            single_file: files == Files::Single,
+        };
+        let digest = self.put_rendition(id, &mut packed, files).await?;
+        let mut hash = Sha256::new();
+        for key in media_keys(self.id(), id, facts.single_file, facts.segment_bytes.len()) {
+            hash.update(&self.media.get(key).await?);
+        }
+        if <[u8; 32]>::from(hash.finalize()) != digest {
+            return Err(ShelfError::ChangedSound);
+        }
+        Ok(Some(facts))
     }
 
     /// Stores poster, sprite and, last, the playlist that names everything.
@@ -109,6 +199,58 @@ impl Shelf<'_> {
         let (video, package) = (self.id(), self.names.package());
         let first = shelved.first().ok_or(PackError::Missing("rung"))?;
         let duration_ms = first.muxed.duration_ms();
+        self.put_pictures(draft, duration_ms).await?;
+        let captions = captions::store(self.media, self.video, &self.video.captions, duration_ms).await?;
+        let largest = shelved.last().unwrap_or(first);
+        let made = Package {
+            id: package,
+            duration_ms,
+            width: largest.muxed.width,
+            height: largest.muxed.height,
+            fps_milli: first.muxed.fps_milli,
+            has_audio: first.muxed.has_audio || first.sound.is_some(),
+            renditions: start_first(shelved).into_iter().map(|s| s.facts.clone()).collect(),
+            segment_ms: first.muxed.segment_ms(),
+            blurhash: draft.blurhash.clone(),
+            sprite: draft.sprite.clone(),
+            pending: vec![],
+            quality: None,
+            tracks: Tracks { sound: first.sound.clone(), captions },
+        };
+        let playlist = manifest::multivariant(video, &made);
+        self.put(MediaKey::Multivariant { video, package }, playlist).await?;
+        Ok(made)
+    }
+
+    /// Stores a package that shows what `old` shows, less the rungs in `dropped`, and `shelved`.
+    pub async fn put_grown(
+        &self,
+        old: &Package,
+        shelved: &[Shelved],
+        dropped: &[RungName],
+        draft: &Draft,
+    ) -> Result<Package, ShelfError> {
+        let (video, package) = (self.id(), self.names.package());
+        let first = shelved.first().ok_or(PackError::Missing("rung"))?;
+        let has_audio = first.muxed.has_audio || first.sound.is_some();
+        let cuts = (first.muxed.segment_ms(), first.muxed.fps_milli, has_audio);
+        let other_sound = first.sound.is_some() != old.tracks.sound.is_some();
+        if other_sound || cuts != (old.segment_ms.clone(), old.fps_milli, old.has_audio) {
+            return Err(ShelfError::OtherCuts);
+        }
+        self.put_pictures(draft, old.duration_ms).await?;
+        let kept = old.renditions.iter().filter(|r| !dropped.contains(&r.rung)).cloned();
+        let renditions: Vec<RenditionFacts> = kept.chain(shelved.iter().map(|s| s.facts.clone())).collect();
+        let largest = renditions.iter().max_by_key(|r| r.rung);
+        let (width, height) = largest.map_or((old.width, old.height), |r| (r.width, r.height));
+        let grown = Package { id: package, width, height, renditions, ..old.clone() };
+        let playlist = manifest::multivariant(video, &grown);
+        self.put(MediaKey::Multivariant { video, package }, playlist).await?;
+        Ok(grown)
+    }
+
+    async fn put_pictures(&self, draft: &Draft, duration_ms: Millis) -> Result<(), ShelfError> {
+        let (video, package) = (self.id(), self.names.package());
         let digest = digest_of(&draft.content_sha256).unwrap_or_default();
         self.copy(MediaKey::DraftPoster { video, digest }, MediaKey::Poster { video, package }).await?;
         if let Some(sprite) = &draft.sprite {
@@ -116,25 +258,7 @@ impl Shelf<'_> {
             let cues = packager::sprite_vtt(&sheet(sprite, duration_ms));
             self.put(MediaKey::SpriteVtt { video, package }, cues).await?;
         }
-        let ordered = start_first(shelved);
-        let variant = |s: &&Shelved| Variant::of(&s.muxed, format!("../{}/media.m3u8", s.facts.id));
-        let variants: Vec<Variant> = ordered.iter().map(variant).collect();
-        self.put(MediaKey::Multivariant { video, package }, packager::multivariant(&variants)).await?;
-        let largest = shelved.last().unwrap_or(first);
-        Ok(Package {
-            id: package,
-            duration_ms,
-            width: largest.muxed.width,
-            height: largest.muxed.height,
-            fps_milli: first.muxed.fps_milli,
-            has_audio: first.muxed.has_audio,
-            renditions: ordered.into_iter().map(|s| s.facts.clone()).collect(),
-            segment_ms: first.muxed.segment_ms(),
-            blurhash: draft.blurhash.clone(),
-            sprite: draft.sprite.clone(),
-            pending: vec![],
-            quality: None,
-        })
+        Ok(())
     }
 
     /// Fetches what a player would fetch, one file a rendition in the order given.
@@ -146,9 +270,11 @@ impl Shelf<'_> {
             let path = into.join(format!("{}.mp4", s.rung));
             let mut file = tokio::fs::File::create(&path).await?;
             let mut digest = Sha256::new();
-            let segments =
-                (0..s.facts.segment_bytes.len() as u32).map(|n| MediaKey::Segment { video, rendition, n });
-            for key in std::iter::once(MediaKey::Init { video, rendition }).chain(segments) {
+            if s.facts.layout.i_frames.is_some() {
+                self.media.get(MediaKey::IFramePlaylist { video, rendition }).await?;
+            }
+            let (single, segments) = (s.facts.layout.single_file, s.facts.segment_bytes.len());
+            for key in media_keys(video, rendition, single, segments) {
                 let bytes = self.media.get(key).await?;
                 digest.update(&bytes);
                 file.write_all(&bytes).await?;
@@ -187,8 +313,39 @@ impl Shelf<'_> {
     }
 }
 
-fn facts_of(id: RenditionId, rung: RungName, muxed: &Muxed) -> RenditionFacts {
-    let kbps = |bps: u64| Kbps(u32::try_from(bps.div_ceil(1000)).unwrap_or(u32::MAX));
+/// The objects of a rendition in the order of their bytes.
+fn media_keys(video: VideoId, rendition: RenditionId, single: bool, segments: usize) -> Vec<MediaKey> {
+    if single {
+        return vec![MediaKey::SingleFile { video, rendition }];
+    }
+    let segments = (0..segments as u32).map(|n| MediaKey::Segment { video, rendition, n });
+    std::iter::once(MediaKey::Init { video, rendition }).chain(segments).collect()
+}
+
+/// What playlists call the objects beside them.
+fn addresses(video: VideoId, rendition: RenditionId, files: Files) -> Addresses {
+    match files {
+        Files::Single => Addresses::Single { file: MediaKey::SingleFile { video, rendition }.file_name() },
+        Files::Segments => {
+            let first = MediaKey::Segment { video, rendition, n: 0 }.file_name();
+            Addresses::Segments {
+                init: MediaKey::Init { video, rendition }.file_name(),
+                ending: first.trim_start_matches('0').to_owned(),
+            }
+        }
+    }
+}
+
+/// Rounded up, so that nothing declared is less than what was measured.
+fn kbps(bps: u64) -> Kbps {
+    Kbps(u32::try_from(bps.div_ceil(1000)).unwrap_or(u32::MAX))
+}
+
+fn rates(peak_bps: u64, average_bps: u64) -> Rates {
+    Rates { peak_kbps: kbps(peak_bps), average_kbps: kbps(average_bps) }
+}
+
+fn facts_of(id: RenditionId, rung: RungName, muxed: &Rendition) -> RenditionFacts {
     RenditionFacts {
         id,
         rung,
@@ -200,6 +357,7 @@ fn facts_of(id: RenditionId, rung: RungName, muxed: &Muxed) -> RenditionFacts {
         init_bytes: muxed.init.len() as u32,
         first_frame_bytes: muxed.first_frame_bytes,
         segment_bytes: muxed.segments.iter().map(|s| s.len() as u32).collect(),
+        layout: Layout::default(),
     }
 }
 
@@ -215,7 +373,7 @@ fn start_first(shelved: &[Shelved]) -> Vec<&Shelved> {
     ordered
 }
 
-fn sheet(sprite: &SpriteFacts, duration_ms: vocab::Millis) -> SpriteSheet {
+fn sheet(sprite: &SpriteFacts, duration_ms: Millis) -> SpriteSheet {
     SpriteSheet {
         uri: "sprite.jpg".into(),
         tile_width: u32::from(sprite.tile_width),

@@ -1,15 +1,15 @@
 //! Encodes, packages, verifies and publishes one approved video.
 
+use crate::captions;
+use crate::error::Halt;
 use crate::ladder::{LadderPlan, plan};
 use crate::names::{Names, Run};
 use crate::policy::LadderProfile;
-use crate::port::{
-    EncodeJob, Encoder, Expectation, LocalFile, MediaError, MediaStore, MediaStoreError, Origin, Progress,
-    VerifyJob,
-};
-use crate::shelf::{Shelf, ShelfError, Shelved};
+use crate::port::{EncodeJob, Encoder, Expectation, LocalFile, MediaStore, Origin, Progress, VerifyJob};
+use crate::shelf::{Shelf, Shelved};
 use crate::strays;
-use catalog::jobs::Eraser;
+use crate::waves::Wave;
+use catalog::jobs::{Eraser, SECOND_WAVE};
 use catalog::{Advance, Facts, Package, StatusListener, Video, VideoStore, VideoStoreError};
 use moderation::Draft;
 use moderation::record::digest_of;
@@ -17,7 +17,10 @@ use moderation::work_dir::WorkDir;
 use std::path::PathBuf;
 use std::sync::Arc;
 use stdx::{Clock, Entropy, Fault, crash};
-use vocab::{FailureReason, MediaKey, Status, Verdict, VideoId};
+use vocab::{FailureReason, MediaKey, RungName, Status, Verdict, VideoId};
+use work::{Jobs, NewJob};
+
+pub use crate::error::TranscodeError;
 
 /// Points at which a test may kill the process.
 pub const STARTED: &str = "transcode.started";
@@ -42,6 +45,8 @@ pub struct TranscoderDeps {
     /// Takes away what killed runs left.
     pub eraser: Arc<dyn Eraser>,
     pub encoder: Arc<dyn Encoder>,
+    /// Where the waves after the first are ordered.
+    pub jobs: Jobs,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub profile: LadderProfile,
@@ -49,105 +54,59 @@ pub struct TranscoderDeps {
     pub work_root: PathBuf,
 }
 
-/// Why an encode did not come to an end this time.
-#[derive(Debug, thiserror::Error)]
-pub enum TranscodeError {
-    /// Nothing unjudged is encoded, whatever a job asks for.
-    #[error("{0} has no approval for the bytes it has")]
-    NotApproved(VideoId),
-    #[error("reading: {0}")]
-    Read(MediaStoreError),
-    #[error(transparent)]
-    Videos(#[from] VideoStoreError),
-    #[error("encoder: {0}")]
-    Encoder(String),
-    #[error(transparent)]
-    Shelf(#[from] ShelfError),
-    #[error(transparent)]
-    Fault(#[from] Fault),
-}
-
-impl TranscodeError {
-    /// Whether another try may end differently.
-    pub const fn is_final(&self) -> bool {
-        matches!(self, Self::NotApproved(_))
-    }
-
-    /// The engine's fault inside, which says what another try needs.
-    pub const fn fault(&self) -> Option<&Fault> {
-        match self {
-            Self::Read(MediaStoreError::Fault(fault))
-            | Self::Videos(VideoStoreError::Fault(fault))
-            | Self::Fault(fault) => Some(fault),
-            Self::Shelf(shelf) => shelf.fault(),
-            Self::NotApproved(_) | Self::Read(_) | Self::Videos(_) | Self::Encoder(_) => None,
-        }
-    }
-}
-
-/// Why a run stopped short: for good, with a reason the owner reads, or for now.
-enum Halt {
-    Refused(FailureReason),
-    Again(TranscodeError),
-}
-
-impl<E: Into<TranscodeError>> From<E> for Halt {
-    fn from(e: E) -> Self {
-        Self::Again(e.into())
-    }
-}
-
-impl From<MediaError> for Halt {
-    fn from(e: MediaError) -> Self {
-        match e {
-            MediaError::Refused(reason) => Self::Refused(reason),
-            MediaError::Failed(said) => Self::Again(TranscodeError::Encoder(said)),
-            MediaError::Fault(fault) => Self::Again(fault.into()),
-        }
-    }
-}
-
-impl From<MediaStoreError> for TranscodeError {
-    fn from(e: MediaStoreError) -> Self {
-        Self::Read(e)
-    }
-}
-
 /// What is known once encoding may begin.
-struct Order {
+pub(crate) struct Order {
     raw: LocalFile,
-    draft: Draft,
-    plan: LadderPlan,
+    pub(crate) draft: Draft,
+    pub(crate) plan: LadderPlan,
+}
+
+impl Order {
+    /// The same with these rungs alone.
+    pub(crate) fn only(self, rungs: &[RungName]) -> Self {
+        Self { plan: self.plan.only(rungs), ..self }
+    }
 }
 
 #[derive(Clone)]
-pub struct Transcoder(Arc<TranscoderDeps>);
+pub struct Transcoder(pub(crate) Arc<TranscoderDeps>);
 
 impl Transcoder {
     pub fn new(deps: TranscoderDeps) -> Self {
         Self(Arc::new(deps))
     }
 
-    /// Brings an approved video to publication. Running it again, or twice at once, publishes it once.
+    pub fn profile(&self) -> &LadderProfile {
+        &self.0.profile
+    }
+
+    /// Brings an approved video to publication with the rungs of its first wave, and orders the second.
+    /// Running it again, or twice at once, publishes it once.
     pub async fn transcode(
         &self,
         id: VideoId,
         run: Run,
         progress: Progress,
     ) -> Result<Status, TranscodeError> {
-        let video = match self.0.videos.get(id).await {
-            Ok(video) => video,
-            Err(VideoStoreError::NotFound(_)) => return Ok(Status::Erased),
-            Err(e) => return Err(e.into()),
-        };
-        let waits = matches!(video.status, Status::Approved | Status::Encoding | Status::Verifying);
+        let Some(video) = self.find(id).await? else { return Ok(Status::Erased) };
         let (status, wrote_in_vain) = match video.status {
-            status if !waits => (status, false),
+            status if !waits_for_encoding(status) => {
+                captions::settle(&self.0, video).await?;
+                (status, false)
+            }
             _ => match self.run(video, run, progress).await {
-                Ok(Some(published)) => (published.status, false),
+                Ok(Some(published)) => {
+                    let status = published.status;
+                    captions::settle(&self.0, published).await?;
+                    (status, false)
+                }
                 Ok(None) => (self.stands(id).await?, true),
                 Err(Halt::Refused(reason)) => (self.fail(id, reason).await?, true),
-                Err(Halt::Again(e)) => return Err(e),
+                // Another run may have ended it, and deleted what this one was about to read.
+                Err(Halt::Again(e)) => match self.stands(id).await? {
+                    status if waits_for_encoding(status) => return Err(e),
+                    status => (status, true),
+                },
             },
         };
         strays::remove(&self.0, id, run, wrote_in_vain).await?;
@@ -161,13 +120,23 @@ impl Transcoder {
         Ok(status)
     }
 
+    pub(crate) async fn find(&self, id: VideoId) -> Result<Option<Video>, TranscodeError> {
+        match self.0.videos.get(id).await {
+            Ok(video) => Ok(Some(video)),
+            Err(VideoStoreError::NotFound(_)) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
     /// `None`: the video went elsewhere meanwhile.
     async fn run(&self, video: Video, run: Run, progress: Progress) -> Result<Option<Video>, Halt> {
-        let order = self.order(&video).await?;
+        let whole = self.order(&video).await?;
         let Some(video) = self.start(video).await? else { return Ok(None) };
         crash::reached(STARTED);
-        let work = WorkDir::create(&self.0.work_root, &format!("{}-{:016x}", video.id, self.0.entropy.u64()))
-            .map_err(Fault::from)?;
+        let first = self.0.profile.waves.first(&whole.plan);
+        let pending: Vec<RungName> = whole.plan.names().into_iter().filter(|r| !first.contains(r)).collect();
+        let order = whole.only(&first);
+        let work = self.work_dir(&video)?;
         let names = Names::new(&video, run);
         let shelf = Shelf { media: self.0.media.as_ref(), video: &video, names: &names };
         let encoded = self.encode(&video, &order, &work, &progress).await?;
@@ -176,10 +145,9 @@ impl Transcoder {
         if self.stands(video.id).await? != Status::Encoding {
             return Ok(None);
         }
-        let segment_ms = u32::try_from(order.plan.segment_ms.0).unwrap_or(2_000);
-        let shelved = shelf.put_renditions(&encoded, segment_ms).await?;
+        let shelved = shelf.put_renditions(&encoded, &order.plan).await?;
         crash::reached(RENDITIONS_STORED);
-        let package = shelf.put_package(&shelved, &order.draft).await?;
+        let package = Package { pending, ..shelf.put_package(&shelved, &order.draft).await? };
         crash::reached(PACKAGE_STORED);
         progress(STORE_PERCENT);
         let step = Advance::new(video.id, Status::Encoding, Status::Verifying, self.0.clock.now());
@@ -187,11 +155,27 @@ impl Transcoder {
         crash::reached(VERIFYING);
         self.verify(&shelf, &order, (&shelved, &package), (&work, &progress)).await?;
         crash::reached(VERIFIED);
+        self.order_second_wave(video.id, &package).await?;
         self.publish(&moved, package).await
     }
 
+    pub(crate) fn work_dir(&self, video: &Video) -> Result<WorkDir, Fault> {
+        let name = format!("{}-{:016x}", video.id, self.0.entropy.u64());
+        Ok(WorkDir::create(&self.0.work_root, &name)?)
+    }
+
+    /// Before the publication, so that no published video waits for a wave that nobody ordered.
+    async fn order_second_wave(&self, id: VideoId, package: &Package) -> Result<(), TranscodeError> {
+        let waves = &self.0.profile.waves;
+        if !waves.of(Wave::Second, &package.pending).is_empty() {
+            let due = self.0.clock.now().saturating_add(waves.wait);
+            self.0.jobs.submit(NewJob::new(SECOND_WAVE, id, due)).await?;
+        }
+        Ok(())
+    }
+
     /// Checks the approval against the bytes and works out the plan. Writes nothing.
-    async fn order(&self, video: &Video) -> Result<Order, Halt> {
+    pub(crate) async fn order(&self, video: &Video) -> Result<Order, Halt> {
         let approved = video.verdict.as_ref().filter(|v| v.verdict == Verdict::Approve);
         let approved = approved.ok_or(TranscodeError::NotApproved(video.id))?;
         let upload = video.upload.ok_or(TranscodeError::NotApproved(video.id))?;
@@ -232,11 +216,11 @@ impl Transcoder {
         }
     }
 
-    async fn stands(&self, id: VideoId) -> Result<Status, TranscodeError> {
+    pub(crate) async fn stands(&self, id: VideoId) -> Result<Status, TranscodeError> {
         Ok(self.0.videos.get(id).await?.status)
     }
 
-    async fn encode(
+    pub(crate) async fn encode(
         &self,
         video: &Video,
         order: &Order,
@@ -257,10 +241,10 @@ impl Transcoder {
             progress: report,
         };
         let encode = self.0.encoder.encode(job);
-        Ok(self.announced(video, Status::Encoding, encode, &mut told).await?)
+        Ok(self.announced((video, Status::Encoding), encode, &mut told).await?)
     }
 
-    async fn verify(
+    pub(crate) async fn verify(
         &self,
         shelf: &Shelf<'_>,
         order: &Order,
@@ -278,21 +262,20 @@ impl Transcoder {
             expect: Expectation {
                 duration_ms: order.plan.duration_ms,
                 fps: order.plan.fps,
-                has_audio: order.plan.audio.is_some(),
+                has_audio: order.plan.audio.is_some() && package.tracks.sound.is_none(),
                 sizes: order.plan.rungs.iter().map(|r| (r.width, r.height)).collect(),
                 segment_ms: package.segment_ms.clone(),
             },
             progress: report,
         };
         let verify = self.0.encoder.verify(job);
-        Ok(self.announced(shelf.video, Status::Verifying, verify, &mut told).await?)
+        Ok(self.announced((shelf.video, Status::Verifying), verify, &mut told).await?)
     }
 
     /// Runs an engine's work and passes its progress on to whoever watches the video.
     async fn announced<T>(
         &self,
-        video: &Video,
-        status: Status,
+        at: (&Video, Status),
         work: impl Future<Output = T>,
         told: &mut tokio::sync::watch::Receiver<u8>,
     ) -> T {
@@ -303,20 +286,24 @@ impl Transcoder {
                 biased;
                 done = &mut work => {
                     if told.has_changed().unwrap_or(true) {
-                        self.announce(video, status, told).await;
+                        self.announce(at, told).await;
                     }
                     return done;
                 }
                 changed = told.changed(), if listening => {
                     listening = changed.is_ok();
-                    self.announce(video, status, told).await;
+                    self.announce(at, told).await;
                 }
             }
         }
     }
 
-    async fn announce(&self, video: &Video, status: Status, told: &mut tokio::sync::watch::Receiver<u8>) {
+    /// A published video that grows is published, and no percentage of it.
+    async fn announce(&self, (video, status): (&Video, Status), told: &mut tokio::sync::watch::Receiver<u8>) {
         let percent = *told.borrow_and_update();
+        if !video.status.is_in_flight() {
+            return;
+        }
         self.0.listener.progressed(video.id, video.owner, status, percent).await;
     }
 
@@ -341,6 +328,10 @@ impl Transcoder {
             None => Ok(self.0.videos.get(id).await?.status),
         }
     }
+}
+
+const fn waits_for_encoding(status: Status) -> bool {
+    matches!(status, Status::Approved | Status::Encoding | Status::Verifying)
 }
 
 /// A progress from 0 to 100 as the part `from..to` of a longer one, and the changes of that.

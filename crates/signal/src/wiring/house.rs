@@ -262,6 +262,7 @@ impl Pipeline {
             media: Arc::clone(&stores.objects.media),
             eraser: Arc::clone(&stores.objects.eraser),
             encoder: media.encoder,
+            jobs: base.submit.clone(),
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
             profile: transcode::LadderProfile::default(),

@@ -6,11 +6,13 @@ use crate::config::{Config, Records};
 use ::identity::renewal::HOUSEKEEP_BATCH;
 use ::identity::{IssueError, Issuer};
 use async_trait::async_trait;
-use catalog::jobs::{ENCODE, JUDGE};
+use catalog::jobs::{ENCODE, JUDGE, SECOND_WAVE, TOP_RUNG};
 use catalog::sweep::{Erase, Sweep};
+use engagement::{EngagementError, EngagementStore};
 use moderation::Reviews;
 use std::sync::Arc;
-use vocab::Millis;
+use stdx::{Clock, Fault};
+use vocab::{Millis, VideoId};
 use work::{JobContext, JobError, JobHandler, Outcome, Runner, RunnerDeps, WorkPolicy};
 
 /// How often decisions that a crash left behind are looked for.
@@ -26,6 +28,9 @@ pub const HOUSEKEEP: &str = "identity.housekeep";
 pub const KINDS: &[&str] = &[
     JUDGE,
     ENCODE,
+    SECOND_WAVE,
+    TOP_RUNG,
+    transcode::look::LOOK,
     upload::jobs::ARRIVED,
     upload::jobs::EXPIRE,
     catalog::jobs::ERASE,
@@ -57,6 +62,29 @@ impl JobHandler for Housekeeping {
     }
 }
 
+/// What transcoding asks of the counters.
+struct Viewers {
+    engagement: Arc<dyn EngagementStore>,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl transcode::Audience for Viewers {
+    async fn most_watched(&self, limit: usize) -> Result<Vec<(VideoId, u64)>, Fault> {
+        let hot = self.engagement.hot(self.clock.now(), limit).await.map_err(fault_of)?;
+        let ids: Vec<VideoId> = hot.into_iter().map(|(id, _)| id).collect();
+        let totals = self.engagement.totals(&ids).await.map_err(fault_of)?;
+        Ok(ids.into_iter().zip(totals.iter().map(|t| t.counters.views.max(0).unsigned_abs())).collect())
+    }
+}
+
+fn fault_of(e: EngagementError) -> Fault {
+    match e {
+        EngagementError::Fault(fault) => fault,
+        gap @ EngagementError::Gap { .. } => Fault::internal(gap),
+    }
+}
+
 pub fn policy(config: &Config) -> WorkPolicy {
     let mut policy = WorkPolicy { poll_every: Millis(config.work.poll_ms.max(10)), ..WorkPolicy::default() };
     if config.records().is_ok_and(|r| r != Records::Embedded) {
@@ -64,7 +92,7 @@ pub fn policy(config: &Config) -> WorkPolicy {
     }
     policy.drain =
         Millis::from_secs(i64::try_from(config.server.drain_s).unwrap_or(10).saturating_sub(2).max(1));
-    for kind in [JUDGE, ENCODE] {
+    for kind in [JUDGE, ENCODE, SECOND_WAVE, TOP_RUNG] {
         policy.concurrency.insert(kind.to_owned(), concurrency(config));
     }
     policy
@@ -91,9 +119,21 @@ pub fn runner(house: &House, config: &Config) -> Runner {
         Arc::clone(&house.clock),
         catalog_policy.clone(),
     );
+    let waves = house.transcoder.profile().waves.clone();
+    let audience = Viewers { engagement: Arc::clone(&house.engagement), clock: Arc::clone(&house.clock) };
+    let look = transcode::Look::new(
+        Arc::clone(&house.videos),
+        Arc::new(audience),
+        house.submit.clone(),
+        Arc::clone(&house.clock),
+        waves.clone(),
+    );
     Runner::new(deps, policy(config))
         .handle(Arc::new(moderation::JudgeHandler(house.moderator.clone())))
         .handle(Arc::new(transcode::EncodeHandler(house.transcoder.clone())))
+        .handle(Arc::new(transcode::GrowHandler::new(house.transcoder.clone(), transcode::Wave::Second)))
+        .handle(Arc::new(transcode::GrowHandler::new(house.transcoder.clone(), transcode::Wave::Top)))
+        .every(waves.look_every, Arc::new(look))
         .handle(Arc::new(upload::jobs::Arrivals(Arc::clone(&house.uploads))))
         .handle(Arc::new(erase) as Arc<dyn JobHandler>)
         .every(catalog_policy.sweep_every, Arc::new(sweep))

@@ -1,0 +1,157 @@
+//! Adds rungs to a published video: a new package over the renditions of the old one.
+
+use crate::error::Halt;
+use crate::names::{Names, Run};
+use crate::port::Progress;
+use crate::shelf::Shelf;
+use crate::strays;
+use crate::transcoder::{TranscodeError, Transcoder};
+use crate::waves::Wave;
+use catalog::{Edit, Growth, Package, Video, VideoStoreError, moves};
+use stdx::crash;
+use vocab::{Millis, RungName, VideoId};
+
+/// Points at which a test may kill the process.
+pub const GROWING: &str = "transcode.growing";
+pub const GROWN_ENCODED: &str = "transcode.grown.encoded";
+pub const GROWN_STORED: &str = "transcode.grown.stored";
+pub const GROWN_VERIFIED: &str = "transcode.grown.verified";
+pub const GROWN: &str = "transcode.grown";
+
+/// Tries of the swap against edits by the owner.
+const SWAP_TRIES: u32 = 8;
+
+/// How a wave ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grown {
+    /// Viewers are shown the new rungs, or there is nothing to add any more.
+    Done,
+    /// The video is on its way, or another wave goes first.
+    NotYet,
+}
+
+impl Transcoder {
+    /// Encodes what `wave` is for and shows it in a new package in place of the one that is shown, if the
+    /// video is still public then. The old package stays as it is for those who play it.
+    pub async fn grow(
+        &self,
+        id: VideoId,
+        wave: Wave,
+        run: Run,
+        progress: Progress,
+    ) -> Result<Grown, TranscodeError> {
+        let Some(video) = self.find(id).await? else { return Ok(Grown::Done) };
+        if video.status.is_in_flight() {
+            return Ok(Grown::NotYet);
+        }
+        let wrote_in_vain = match self.missing(&video, wave) {
+            Missing::Nothing => false,
+            Missing::Earlier => return Ok(Grown::NotYet),
+            Missing::Rungs(package, rungs) => {
+                match self.add(&video, package, &rungs, (run, progress)).await {
+                    Ok(grown) => !grown,
+                    Err(Halt::Refused(reason)) => {
+                        strays::remove(&self.0, id, run, true).await?;
+                        return Err(TranscodeError::Refused(reason));
+                    }
+                    // Another run may have ended it, and deleted what this one was about to read.
+                    Err(Halt::Again(e)) => match self.find(id).await? {
+                        Some(v) if !matches!(self.missing(&v, wave), Missing::Nothing) => return Err(e),
+                        _ => true,
+                    },
+                }
+            }
+        };
+        strays::remove(&self.0, id, run, wrote_in_vain).await?;
+        let overtaken = wrote_in_vain
+            && self.find(id).await?.is_some_and(|v| !matches!(self.missing(&v, wave), Missing::Nothing));
+        Ok(if overtaken { Grown::NotYet } else { Grown::Done })
+    }
+
+    /// After the last attempt: what was written goes; viewers keep what they are shown.
+    pub async fn give_up_growing(&self, id: VideoId, run: Run) -> Result<(), TranscodeError> {
+        strays::remove(&self.0, id, run, true).await
+    }
+
+    pub(crate) fn wave_again_at(&self) -> Millis {
+        self.0.clock.now().saturating_add(self.0.profile.waves.wait)
+    }
+
+    fn missing<'v>(&self, video: &'v Video, wave: Wave) -> Missing<'v> {
+        let Some(package) = video.package.as_ref().filter(|_| video.status.is_readable()) else {
+            return Missing::Nothing;
+        };
+        let waves = &self.0.profile.waves;
+        let rungs = waves.of(wave, &package.pending);
+        if rungs.is_empty() {
+            return Missing::Nothing;
+        }
+        // Each swaps the package the other started from.
+        if wave == Wave::Top && !waves.of(Wave::Second, &package.pending).is_empty() {
+            return Missing::Earlier;
+        }
+        Missing::Rungs(package, rungs)
+    }
+
+    /// `false`: somebody else changed what is shown.
+    async fn add(
+        &self,
+        video: &Video,
+        old: &Package,
+        rungs: &[RungName],
+        (run, progress): (Run, Progress),
+    ) -> Result<bool, Halt> {
+        let order = self.order(video).await?.only(rungs);
+        if order.plan.rungs.is_empty() {
+            // The profile has no such rung any more.
+            return Ok(self.swap(video.id, old, Package { pending: vec![], ..old.clone() }).await?);
+        }
+        crash::reached(GROWING);
+        let work = self.work_dir(video)?;
+        let names = Names::new(video, run);
+        let shelf = Shelf { media: self.0.media.as_ref(), video, names: &names };
+        let encoded = self.encode(video, &order, &work, &progress).await?;
+        crash::reached(GROWN_ENCODED);
+        if !self.find(video.id).await?.is_some_and(|v| moves::may_grow(&v, old.id)) {
+            return Ok(false);
+        }
+        let shelved = shelf.put_renditions(&encoded, &order.plan).await?;
+        let package = shelf.put_grown(old, &shelved, &[], &order.draft).await?;
+        let pending = old.pending.iter().copied().filter(|r| !rungs.contains(r)).collect();
+        let package = Package { pending, ..package };
+        crash::reached(GROWN_STORED);
+        self.verify(&shelf, &order, (&shelved, &package), (&work, &progress)).await?;
+        crash::reached(GROWN_VERIFIED);
+        let swapped = self.swap(video.id, old, package).await?;
+        crash::reached(GROWN);
+        Ok(swapped)
+    }
+
+    /// `false`: the video no longer shows `old` to anybody.
+    async fn swap(&self, id: VideoId, old: &Package, new: Package) -> Result<bool, TranscodeError> {
+        let mut outcome = Err(TranscodeError::Encoder("the record changes without end".into()));
+        for _ in 0..SWAP_TRIES {
+            let Some(video) = self.find(id).await? else { return Ok(false) };
+            if !moves::may_grow(&video, old.id) {
+                return Ok(false);
+            }
+            let growth = Growth { instead_of: old.id, package: new.clone() };
+            let edit = Edit { package: Some(growth), ..Edit::default() };
+            match self.0.videos.edit(id, video.revision, edit).await {
+                Ok(_) => return Ok(true),
+                // Its owner wrote something meanwhile, or it is gone: the next look tells.
+                Err(e @ VideoStoreError::Stale { .. }) => outcome = Err(e.into()),
+                Err(e) => return Err(e.into()),
+            }
+        }
+        outcome
+    }
+}
+
+/// What a video lacks of a wave.
+enum Missing<'v> {
+    Nothing,
+    /// An earlier wave.
+    Earlier,
+    Rungs(&'v Package, Vec<RungName>),
+}

@@ -1,0 +1,208 @@
+//! Publication after the first wave, growth by the others.
+
+mod world;
+
+use catalog::jobs::{SECOND_WAVE, TOP_RUNG};
+use transcode::look::Look;
+use transcode::{Audience, LazyTop};
+use vocab::RungName;
+use work::{JobContext, JobHandler, NewJob};
+use world::*;
+
+async fn published() -> World {
+    let w = World::with_profile(LadderProfile::default()).await.with(video(7)).await;
+    assert_eq!(w.run(7).await.expect("publishes"), Status::Published);
+    w
+}
+
+fn lazy() -> LadderProfile {
+    let mut profile = LadderProfile::default();
+    profile.waves.lazy_top = LazyTop::Views(50);
+    profile
+}
+
+fn shorts(video: &Video) -> Vec<u16> {
+    video.package.as_ref().expect("a package").renditions.iter().map(|r| r.rung.0).collect()
+}
+
+#[tokio::test]
+async fn a_video_is_published_with_its_small_rungs_and_grows() {
+    let w = published().await;
+    let first = w.get(7).await;
+    assert_eq!((shorts(&first), w.ordered(SECOND_WAVE).await), (vec![360, 240], 1));
+    let old = first.package.clone().expect("a package");
+    assert_eq!(old.pending, [RungName(540), RungName(720)]);
+    let keys = w.public_keys();
+
+    assert_eq!(w.grow(7, Wave::Second).await.expect("grows"), Grown::Done);
+    let second = w.get(7).await;
+    let new = second.package.clone().expect("a package");
+    assert_eq!(shorts(&second), [360, 240, 540, 720]);
+    assert_eq!(new.renditions[..2], old.renditions, "what was published is not made again");
+    assert!(new.id != old.id && new.pending.is_empty());
+    assert_eq!((new.width, new.height), (720, 1280));
+    assert_eq!(
+        (second.published_at, second.status_changed_at),
+        (first.published_at, first.status_changed_at)
+    );
+    assert!(keys.iter().all(|k| w.public_keys().contains(k)), "who plays the old package goes on");
+    let key = MediaKey::Multivariant { video: second.id, package: new.id };
+    let text = w.media.inner.get(key).await.expect("a playlist");
+    let (_, list) = m3u8_rs::parse_master_playlist(&text).expect("parses");
+    let named: Vec<String> = list.variants.iter().filter(|v| !v.is_i_frame).map(|v| v.uri.clone()).collect();
+    let expected: Vec<String> = new.renditions.iter().map(|r| format!("../{}/media.m3u8", r.id)).collect();
+    assert_eq!(named, expected);
+    for key in [
+        MediaKey::Poster { video: second.id, package: new.id },
+        MediaKey::SpriteVtt { video: second.id, package: new.id },
+    ] {
+        w.media.inner.get(key).await.expect("a picture");
+    }
+    assert_eq!(w.leftovers(), 0);
+}
+
+#[tokio::test]
+async fn growing_twice_is_growing_once() {
+    let w = published().await;
+    w.grow(7, Wave::Second).await.expect("grows");
+    let (grown, keys) = (w.get(7).await, w.public_keys());
+    assert_eq!(w.grow(7, Wave::Second).await.expect("nothing to do"), Grown::Done);
+    assert_eq!((w.get(7).await, w.public_keys()), (grown, keys));
+    assert_eq!(w.encoder.inner.encodes.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn two_growths_at_once_show_one_package() {
+    let w = published().await;
+    let (a, b) = tokio::join!(w.grow(7, Wave::Second), w.grow(7, Wave::Second));
+    assert_eq!([a.expect("no error"), b.expect("no error")], [Grown::Done; 2]);
+    let inits = w.public_keys().iter().filter(|k| k.ends_with("init.mp4")).count();
+    assert_eq!((shorts(&w.get(7).await), inits), (vec![360, 240, 540, 720], 4));
+}
+
+#[tokio::test]
+async fn a_wave_that_was_cut_short_leaves_nothing_behind() {
+    let whole = published().await;
+    whole.grow(7, Wave::Second).await.expect("grows");
+    for n in [1, 5, 9, 14, 17] {
+        let w = published().await;
+        let first = w.get(7).await;
+        w.media.fails_after.store(n, Ordering::SeqCst);
+        w.grow(7, Wave::Second).await.expect_err("the disk is away");
+        assert_eq!(w.get(7).await, first, "viewers notice nothing");
+        w.media.fails_after.store(u32::MAX, Ordering::SeqCst);
+        w.grow(7, Wave::Second).await.expect("grows");
+        assert_eq!(w.public_keys().len(), whole.public_keys().len(), "after {n}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_verified_is_not_shown() {
+    let w = published().await;
+    let first = w.get(7).await;
+    w.encoder.fails_verify.store(true, Ordering::SeqCst);
+    assert!(!w.grow(7, Wave::Second).await.expect_err("fails").is_final());
+    assert_eq!(w.get(7).await, first);
+}
+
+#[tokio::test]
+async fn a_video_that_is_taken_down_meanwhile_shows_nothing_new() {
+    for to in [Status::Removed, Status::InReview] {
+        let w = published().await;
+        let (first, keys) = (w.get(7).await, w.public_keys());
+        w.meanwhile(Meanwhile::Moves(to));
+        assert_eq!(w.grow(7, Wave::Second).await.expect("nothing to do"), Grown::Done);
+        let video = w.get(7).await;
+        assert_eq!((video.status, video.package), (to, first.package));
+        assert_eq!(w.public_keys(), keys, "and nothing is stored that nobody may see");
+    }
+    let w = published().await;
+    w.meanwhile(Meanwhile::Moves(Status::Unlisted));
+    w.grow(7, Wave::Second).await.expect("grows");
+    assert_eq!(shorts(&w.get(7).await).len(), 4, "who has the link is shown it all");
+}
+
+#[tokio::test]
+async fn an_edit_by_the_owner_meanwhile_stays() {
+    let w = published().await;
+    w.meanwhile(Meanwhile::IsRenamed);
+    w.grow(7, Wave::Second).await.expect("grows");
+    let video = w.get(7).await;
+    assert_eq!((video.meta.title.as_str(), shorts(&video).len()), ("another", 4));
+}
+
+#[tokio::test]
+async fn other_bytes_than_those_that_were_judged_add_nothing() {
+    let w = published().await;
+    let first = w.get(7).await;
+    let key = MediaKey::Raw { video: VideoId(7), upload: UPLOAD };
+    w.media.inner.put(key, Content::Bytes(b"another film".to_vec().into())).await.expect("is stored");
+    assert!(w.grow(7, Wave::Second).await.expect_err("refuses").is_final());
+    assert_eq!((w.get(7).await, w.encoder.inner.encodes.load(Ordering::SeqCst)), (first, 1));
+}
+
+#[tokio::test]
+async fn a_wave_that_comes_before_its_publication_waits() {
+    let mut v = video(7);
+    v.status = Status::Verifying;
+    let w = World::with_profile(LadderProfile::default()).await.with(v).await;
+    assert_eq!(w.grow(7, Wave::Second).await.expect("waits"), Grown::NotYet);
+    assert_eq!(w.grow(8, Wave::Second).await.expect("is gone"), Grown::Done);
+}
+
+struct Watched(u64);
+
+#[async_trait]
+impl Audience for Watched {
+    async fn most_watched(&self, _: usize) -> Result<Vec<(VideoId, u64)>, Fault> {
+        Ok(vec![(VideoId(7), self.0), (VideoId(99), 1_000_000)])
+    }
+}
+
+async fn look(w: &World, profile: &LadderProfile, views: u64, now: i64) {
+    let clock = Arc::new(ManualClock::at(Millis(1_767_225_600_000 + now)));
+    let waves = profile.waves.clone();
+    let look = Look::new(w.videos.clone(), Arc::new(Watched(views)), w.jobs.clone(), clock, waves);
+    let job = work::Job::enqueued(JobId(1), NewJob::new(look.kind(), "periodic", Millis(0)), Millis(0));
+    look.run(JobContext::new(job)).await.expect("looks");
+}
+
+#[tokio::test]
+async fn a_lazy_top_is_encoded_once_viewers_came() {
+    let w = World::with_profile(lazy()).await.with(video(7)).await;
+    w.run(7).await.expect("publishes");
+    look(&w, &lazy(), 50, 0).await;
+    assert_eq!(w.grow(7, Wave::Top).await.expect("waits for the second wave"), Grown::NotYet);
+    w.grow(7, Wave::Second).await.expect("grows");
+    let grown = w.get(7).await;
+    assert_eq!(shorts(&grown), [360, 240, 540]);
+    assert_eq!(grown.package.expect("a package").pending, [RungName(720)]);
+
+    let w = World::with_profile(lazy()).await.with(video(7)).await;
+    w.run(7).await.expect("publishes");
+    w.grow(7, Wave::Second).await.expect("grows");
+    look(&w, &lazy(), 49, 0).await;
+    assert_eq!(w.ordered(TOP_RUNG).await, 0, "too few viewers");
+    look(&w, &lazy(), 50, 0).await;
+    look(&w, &lazy(), 51, 0).await;
+    assert_eq!(w.ordered(TOP_RUNG).await, 1, "once");
+    w.grow(7, Wave::Top).await.expect("grows");
+    assert_eq!(shorts(&w.get(7).await), [360, 240, 540, 720]);
+}
+
+#[tokio::test]
+async fn a_second_wave_that_the_queue_lost_is_ordered_again() {
+    let w = published().await;
+    let profile = LadderProfile::default();
+    let lost = profile.waves.lost_after.0 + 1;
+    for job in w.jobs.store().list(JobFilter { limit: 9, ..JobFilter::default() }).await.expect("a list") {
+        w.jobs.store().steer(job.id, work::Order::Cancel, Millis(0)).await.expect("is cancelled");
+    }
+    assert_eq!(w.ordered(SECOND_WAVE).await, 0);
+    look(&w, &profile, 0, lost - 1).await;
+    assert_eq!(w.ordered(SECOND_WAVE).await, 0, "it may yet come");
+    look(&w, &profile, 0, lost).await;
+    assert_eq!(w.ordered(SECOND_WAVE).await, 1);
+    w.grow(7, Wave::Second).await.expect("grows");
+    assert_eq!(shorts(&w.get(7).await).len(), 4);
+}
