@@ -1,5 +1,7 @@
 //! Whether what the settings name is there and as it should be: one sentence, with the setting and the fix.
 
+pub mod scratch;
+
 use crate::dynamo::{Attr, Dynamo, Kind, Table};
 use aws_sdk_dynamodb::types::{KeySchemaElement, KeyType, TableDescription, TableStatus};
 use aws_smithy_runtime_api::client::result::SdkError;

@@ -1,91 +1,44 @@
-//! `signal doctor --aws`: the cases that the embedded engines pass, against the tables' service as configured.
+//! `signal doctor --aws`: the cases that the embedded engines pass, against the services as configured.
 //!
-//! Each case gets tables of its own under a scratch prefix, which are deleted again; nothing of the product is
-//! touched. The buckets and queues are looked at as every start does, and not run through cases.
+//! Each case gets tables, a prefix of the bucket or queues of its own under one scratch name, which are removed
+//! again: after the case, and at the latest when the command ends, however it ends. Nothing of the product is
+//! touched.
+
+mod delivery;
+mod ground;
+mod objects;
 
 use super::Ctx;
 use crate::config::{Config, Records};
-use crate::wiring::aws::connect;
 use anyhow::{Context, bail};
-use aws::dynamo::{Dynamo, Table, create};
+use aws::dynamo::{Dynamo, Table};
+use ground::{Ground, block_on};
 use std::io::{BufRead, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use stdx::{Entropy, OsEntropy};
+use std::sync::Arc;
 use testkit::{Case, Trial, trials};
 
-/// Longest wait for a table to stand.
-const TABLE_WAIT: Duration = Duration::from_secs(120);
 /// Measured at the double, rounded up.
 const REQUESTS_A_CASE: usize = 100;
 /// List price of a million write units on demand, us-east-1, in dollars; a read unit costs a fifth.
 const DOLLARS_A_MILLION: f64 = 0.625;
 /// What AWS takes to make a table.
 const SECONDS_A_TABLE: usize = 8;
+/// Measured at our own door, rounded up, and the list price of a thousand writes of S3 in dollars.
+const S3_REQUESTS_A_CASE: usize = 60;
+const S3_DOLLARS_A_THOUSAND: f64 = 0.005;
+/// Measured at the double, rounded up, and the list price of a million requests of SQS in dollars.
+const SQS_REQUESTS_A_CASE: usize = 60;
+const SQS_DOLLARS_A_MILLION: f64 = 0.4;
+/// Most cases of delivery wait for nothing; those that wait for a message to come back need this.
+const SECONDS_A_DELIVERY: usize = 3;
 
-/// Where the cases run, and what must go afterwards.
-struct Ground {
-    region: String,
-    endpoint: String,
-    prefix: String,
-    made: Mutex<Vec<String>>,
-}
-
-fn block_on<F: Future>(f: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime starts").block_on(f)
-}
-
-impl Ground {
-    async fn dynamo(&self, prefix: &str) -> Dynamo {
-        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        Dynamo::new(&connect(&entropy, &self.region, &self.endpoint).await, prefix)
-    }
-
-    /// Fresh tables for one case. Those of the case before go.
-    fn fresh(&self, tables: &[&'static Table]) -> Dynamo {
-        block_on(async {
-            self.clear().await;
-            let dynamo = self.dynamo(&format!("{}{:08x}-", self.prefix, OsEntropy.u64() >> 32)).await;
-            for table in tables {
-                let name = dynamo.name_of(table);
-                self.made.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
-                create(dynamo.client(), &name, table).await.expect("the table is made");
-            }
-            for table in tables {
-                stands(&dynamo, table).await;
-            }
-            dynamo
-        })
-    }
-
-    async fn clear(&self) {
-        let names = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
-        if names.is_empty() {
-            return;
-        }
-        let client = self.dynamo("").await.client().clone();
-        for name in names {
-            if let Err(e) = client.delete_table().table_name(&name).send().await {
-                eprintln!("delete the table {name} by hand: {e}");
-            }
-        }
-    }
-}
-
-async fn stands(dynamo: &Dynamo, table: &Table) {
-    let began = Instant::now();
-    while let Err(said) = aws::checks::table(dynamo, table).await {
-        assert!(began.elapsed() < TABLE_WAIT, "{said}");
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-/// The trials, and how many tables they make.
+/// The trials, and what they make.
 struct Plan {
     ground: Arc<Ground>,
     trials: Vec<Trial>,
     tables: usize,
+    object_cases: usize,
+    delivery_cases: usize,
 }
 
 impl Plan {
@@ -98,14 +51,21 @@ impl Plan {
     ) {
         self.tables += cases.len() * tables.len();
         let ground = Arc::clone(&self.ground);
-        self.trials.extend(trials(name, cases, move || make(ground.fresh(tables))));
+        self.trials.extend(trials(name, cases, move || make(ground.tables(tables))));
     }
 
     fn all(ground: Arc<Ground>, config: &Config) -> Self {
-        let mut plan = Self { ground, trials: Vec::new(), tables: 0 };
+        let mut plan = Self { ground, trials: Vec::new(), tables: 0, object_cases: 0, delivery_cases: 0 };
         plan.pipeline();
         plan.people();
         plan.show(config.stores.event_shards);
+        let objects = objects::trials(&plan.ground);
+        plan.object_cases = objects.len();
+        plan.trials.extend(objects);
+        let delivery = delivery::trials(&plan.ground);
+        plan.delivery_cases = delivery.len();
+        plan.tables += delivery.len() * aws::work::TABLES.len();
+        plan.trials.extend(delivery);
         plan
     }
 
@@ -169,27 +129,22 @@ impl Plan {
     }
 }
 
+/// How the cases ended; `None` = by hand.
+type Ended = Option<(u64, u64)>;
+
 pub async fn run(ctx: &Ctx, config: &Config, yes: bool) -> anyhow::Result<()> {
-    let Records::Dynamodb { region, prefix } = config.records()? else {
+    let Records::Dynamodb { .. } = config.records()? else {
         bail!("stores.url = \"{}\": there is nothing of AWS to try; see config/aws.toml", config.stores.url)
     };
-    let prefix = format!("{prefix}doctor-{:06x}-", OsEntropy.u64() >> 40);
-    let endpoint = config.stores.endpoint.clone();
-    let ground = Arc::new(Ground { region, endpoint, prefix, made: Mutex::default() });
+    let ground = Arc::new(Ground::of(config)?);
     let plan = Plan::all(Arc::clone(&ground), config);
-    tell(&ground, &plan);
+    tell(&plan);
     if !yes {
         confirm()?;
     }
-    let trials = plan.trials;
-    // The cases start runtimes of their own.
-    let ran = std::thread::spawn(move || {
-        let (passed, failed) = testkit::run(trials);
-        block_on(ground.clear());
-        (passed, failed)
-    });
-    let ended = tokio::task::spawn_blocking(move || ran.join()).await.context("the cases were stopped")?;
-    let (passed, failed) = ended.map_err(|_| anyhow::anyhow!("the cases broke off"))?;
+    let Some((passed, failed)) = until_stopped(plan.trials, ground).await? else {
+        bail!("stopped by hand; what was made is removed")
+    };
     if ctx.json {
         ctx.print_json(&serde_json::json!({ "passed": passed, "failed": failed }))?;
     }
@@ -197,15 +152,68 @@ pub async fn run(ctx: &Ctx, config: &Config, yes: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(ground: &Ground, plan: &Plan) {
-    let place = if ground.endpoint.is_empty() { &ground.region } else { &ground.endpoint };
-    let (cases, tables) = (plan.trials.len(), plan.tables);
-    let dollars = (cases * REQUESTS_A_CASE) as f64 * DOLLARS_A_MILLION / 1e6;
-    eprintln!("This runs {cases} cases against DynamoDB at {place}. It makes and deletes {tables} tables,");
-    eprintln!("one case after the other, all named {}…; nothing else is touched.", ground.prefix);
+/// Runs the cases and removes what they made, also when somebody stops them.
+async fn until_stopped(trials: Vec<Trial>, ground: Arc<Ground>) -> anyhow::Result<Ended> {
+    // The cases start runtimes of their own.
+    let of_cases = Arc::clone(&ground);
+    let ran = std::thread::spawn(move || {
+        let outcome = testkit::run(trials);
+        block_on(of_cases.clear());
+        outcome
+    });
+    let mut ended = tokio::task::spawn_blocking(move || ran.join());
+    tokio::select! {
+        ended = &mut ended => {
+            let ended = ended.context("the cases were stopped")?;
+            return ended.map(Some).map_err(|_| anyhow::anyhow!("the cases broke off"));
+        }
+        () = asked_to_stop() => {}
+    }
+    eprintln!("\nStopping after this case; once more stops at once.");
+    ground.stop();
+    tokio::select! {
+        () = ground.stopped() => {}
+        _ = &mut ended => {}
+        () = asked_to_stop() => {}
+    }
+    ground.clear().await;
+    Ok(None)
+}
+
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+fn tell(plan: &Plan) {
+    let Plan { ground, trials, tables, object_cases, delivery_cases } = plan;
+    let of_tables = trials.len() - object_cases - delivery_cases;
+    let dollars = (of_tables * REQUESTS_A_CASE) as f64 * DOLLARS_A_MILLION / 1e6
+        + (object_cases * S3_REQUESTS_A_CASE) as f64 * S3_DOLLARS_A_THOUSAND / 1e3
+        + (delivery_cases * SQS_REQUESTS_A_CASE) as f64 * SQS_DOLLARS_A_MILLION / 1e6;
+    eprintln!("This runs, one case after the other:");
+    eprintln!("  {of_tables} cases of records against DynamoDB at {}", ground.records_at());
+    for (cases, what, place) in
+        [(object_cases, "objects", ground.objects_at()), (delivery_cases, "delivery", ground.queues_at())]
+    {
+        match place {
+            Ok(place) => eprintln!("  {cases} cases of {what} against {place}"),
+            Err(why) => eprintln!("  no cases of {what}: {why}"),
+        }
+    }
     eprintln!(
-        "At list prices about ${dollars:.2}; on AWS about {} minutes, at a double one.",
-        (tables * SECONDS_A_TABLE).div_ceil(60)
+        "It makes and removes {tables} tables, and objects and queues. All have {} in their names;",
+        ground.scratch()
+    );
+    eprintln!("nothing else is touched.");
+    let seconds = tables * SECONDS_A_TABLE + delivery_cases * SECONDS_A_DELIVERY;
+    eprintln!(
+        "At list prices about ${dollars:.2}; on AWS about {} minutes, at doubles two.",
+        seconds.div_ceil(60)
     );
 }
 
