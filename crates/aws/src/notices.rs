@@ -1,8 +1,8 @@
 //! What happened to videos, told from each process to all others: a row a change, read a moment later.
 //!
 //! Best effort, like every status listener: whoever misses a notice finds the same truth in the record.
-//! For houses without SQS and a bus (`work::Bus`): nothing to set up, but a write a change on the way to
-//! publication, and a question each second.
+//! For houses without SQS and a bus (`work::Bus`): nothing to set up, but a write a change that others act on
+//! or people see ([`is_told`]), and a question each second.
 
 use crate::dynamo::{Attr, Dynamo, Item, Query, Range, Table};
 use async_trait::async_trait;
@@ -31,8 +31,9 @@ const LOOK_BACK: Millis = Millis(5_000);
 const KEPT: Millis = Millis(600_000);
 /// Notices of one question. More wait for the next.
 const PAGE: usize = 200;
-/// Progress of one video is told no more often than this: each telling is a write.
-const PROGRESS_EVERY: Millis = Millis(6_000);
+/// Progress of one video is told no more often than this, and not before: each telling is a write, and most
+/// steps are over by then.
+const PROGRESS_EVERY: Millis = Millis(20_000);
 /// A change must not wait for its notice.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -116,15 +117,22 @@ impl Notices {
     fn is_due(&self, video: VideoId) -> bool {
         let now = self.clock.now();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.get(&video).is_some_and(|at| now.saturating_sub(*at) < PROGRESS_EVERY) {
-            return false;
-        }
         if told.len() >= PAGE {
             told.retain(|_, at| now.saturating_sub(*at) < PROGRESS_EVERY);
         }
-        told.insert(video, now);
-        true
+        let last = *told.entry(video).or_insert(now);
+        let is_due = now.saturating_sub(last) >= PROGRESS_EVERY;
+        if is_due {
+            told.insert(video, now);
+        }
+        is_due
     }
+}
+
+/// Whether a change is worth a write. Not told are steps that the owner's own process just made, or that last
+/// no longer than a telling: whoever watches elsewhere sees the next one.
+const fn is_told(status: Status) -> bool {
+    !matches!(status, Status::Reserved | Status::Uploaded | Status::Approved | Status::Verifying)
 }
 
 fn minute(at: Millis) -> String {
@@ -144,6 +152,9 @@ fn notice(row: &Item) -> Result<Notice, Fault> {
 #[async_trait]
 impl StatusListener for Notices {
     async fn changed(&self, video: &Video) {
+        if !is_told(video.status) {
+            return;
+        }
         let (id, owner, status) = (video.id, video.owner, video.status);
         self.tell(Notice { video: id, owner, status, percent: None }).await;
     }

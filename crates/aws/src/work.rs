@@ -6,7 +6,7 @@
 //! | [`SqsDelivered`], [`Courier`] | a message for every job that becomes ready; the courier rouses the runner |
 //! | [`BusListener`], [`Bus`] | status changes of this process onto the bus |
 //! | [`Ears`] | status changes of other processes, from a queue of this process's own |
-//! | [`Arrivals`] | what S3 wrote becomes an `upload.arrived` job, whoever led the upload |
+//! | [`Arrivals`] | what S3 wrote becomes an `upload.arrived` job where the request that led the upload did not get through |
 //! | [`QUEUES`], [`EVENT_TYPES`], [`TABLES`] | what the contract prints and tests create |
 //!
 //! Messages are nudges. The table is the truth, and a runner that looks every [`SAFETY_POLL`] finds whatever
@@ -29,7 +29,7 @@ mod row;
 pub mod s3_event;
 pub mod video_event;
 
-pub use arrivals::{ArrivalJobs, ArrivalSink, Arrivals};
+pub use arrivals::{Arrival, ArrivalJobs, ArrivalSink, Arrivals, AwaitedArrivals};
 pub use bus::{Bus, BusDeps, BusListener, BusPolicy};
 pub use delivered::{Courier, CourierDeps, DeliveryPolicy, SAFETY_POLL, SqsDelivered};
 pub use ears::{Ears, EarsDeps};

@@ -232,6 +232,41 @@ pub struct ArrivalJobs {
     pub policy: UploadPolicy,
 }
 
+/// The same where each job is paid for: only for what the request that caused it has not handed on by itself
+/// after the policy's delay. A process that dies meanwhile leaves it to the sweep of uploads.
+#[derive(Clone)]
+pub struct AwaitedArrivals {
+    pub uploads: Arc<dyn ::upload::UploadStore>,
+    pub jobs: ArrivalJobs,
+}
+
+impl AwaitedArrivals {
+    async fn look(&self, event: &ObjectCreated) -> Result<(), BoxError> {
+        tokio::time::sleep(self.jobs.policy.arrival_delay.to_duration()).await;
+        if ::upload::jobs::is_awaited(self.uploads.as_ref(), &event.key).await? {
+            self.jobs.created(event).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ObjectListener for AwaitedArrivals {
+    fn wants(&self, key: &str) -> bool {
+        self.jobs.wants(key)
+    }
+
+    async fn created(&self, event: &ObjectCreated) -> Result<(), BoxError> {
+        let (this, event) = (self.clone(), event.clone());
+        tokio::spawn(async move {
+            if let Err(error) = this.look(&event).await {
+                tracing::warn!(%error, key = event.key, "an arrival is left to the sweep");
+            }
+        });
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl ObjectListener for ArrivalJobs {
     fn wants(&self, key: &str) -> bool {

@@ -4,7 +4,8 @@ use crate::policy::EngagementPolicy;
 use crate::port::{EngagementError, EngagementStore, ShardBatch};
 use async_trait::async_trait;
 use events::{EventKind, EventLog, EventLogError, Placed};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stdx::{Clock, Fault};
 use tokio::sync::Notify;
 use vocab::{Millis, UserId, VideoId};
@@ -51,6 +52,9 @@ pub struct Deps {
 /// Folds the log into the counters.
 pub struct Fold {
     deps: Deps,
+    /// How far the shards are folded, as last heard. Behind when another process folds too: a stretch that
+    /// comes again is skipped by the store, which answers where it stands.
+    folded: Mutex<HashMap<u16, u64>>,
 }
 
 impl std::fmt::Debug for Fold {
@@ -61,7 +65,19 @@ impl std::fmt::Debug for Fold {
 
 impl Fold {
     pub fn new(deps: Deps) -> Self {
-        Self { deps }
+        Self { deps, folded: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<u16, u64>> {
+        self.folded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn folded(&self, shard: u16) -> Result<u64, EngagementError> {
+        let known = self.known().get(&shard).copied();
+        match known {
+            Some(offset) => Ok(offset),
+            None => self.deps.store.folded(shard).await,
+        }
     }
 
     /// Folds everything that stands in the log now; answers how many events that was.
@@ -81,16 +97,22 @@ impl Fold {
 
     async fn step(&self, shard: u16) -> Result<usize, FoldError> {
         let Deps { log, store, policy, .. } = &self.deps;
-        let first = store.folded(shard).await?;
+        let first = self.folded(shard).await?;
+        // Whatever goes wrong from here on: the store is asked anew.
+        self.known().remove(&shard);
         let events = log.read(shard, first, policy.fold_batch).await?;
-        let Some(last) = events.last() else { return Ok(0) };
+        let Some(last) = events.last() else {
+            self.known().insert(shard, first);
+            return Ok(0);
+        };
         let (next, n) = (last.offset + 1, events.len());
         let seen = observations(&events, policy);
         // Before the offset moves: a crash in between tells them twice, never not at all.
         for watcher in &self.deps.watchers {
             watcher.observed(&seen).await.map_err(FoldError::Watcher)?;
         }
-        store.fold(ShardBatch { shard, first, next, events }).await?;
+        let folded = store.fold(ShardBatch { shard, first, next, events }).await?;
+        self.known().insert(shard, folded);
         Ok(n)
     }
 
@@ -105,14 +127,19 @@ impl Fold {
         Ok(())
     }
 
-    /// Folds whenever `wake` rings or the idle span is over; drop the future to stop. Nothing is lost by that.
+    /// Folds whenever `wake` rings or the idle span is over, which grows while nothing is found; drop the future to stop. Nothing is lost by that.
     pub async fn run(&self, wake: Arc<Notify>) {
-        let idle = self.deps.policy.fold_idle.to_duration();
-        let mut tidied = self.deps.clock.now();
+        let EngagementPolicy { fold_idle, fold_idle_max, .. } = self.deps.policy;
+        let (shortest, longest) = (fold_idle.to_duration(), fold_idle_max.max(fold_idle).to_duration());
+        let (mut tidied, mut idle) = (self.deps.clock.now(), shortest);
         loop {
-            if let Err(error) = self.drain().await {
-                tracing::warn!(%error, "folding events failed; trying again");
-                tokio::time::sleep(idle).await;
+            match self.drain().await {
+                Ok(0) => idle = (idle * 2).min(longest),
+                Ok(_) => idle = shortest,
+                Err(error) => {
+                    tracing::warn!(%error, "folding events failed; trying again");
+                    tokio::time::sleep(shortest).await;
+                }
             }
             let now = self.deps.clock.now();
             if now.saturating_sub(tidied) >= Millis::from_secs(3_600) {
@@ -121,7 +148,9 @@ impl Fold {
                     tracing::warn!(%error, "tidying engagement failed");
                 }
             }
-            let _ = tokio::time::timeout(idle, wake.notified()).await;
+            if tokio::time::timeout(idle, wake.notified()).await.is_ok() {
+                idle = shortest;
+            }
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct EngagementPolicy {
     pub fold_batch: usize,
     /// The consumer looks this often even when nobody rings.
     pub fold_idle: Millis,
+    /// Looks that find nothing double that span up to this: with a paid table each of them costs.
+    pub fold_idle_max: Millis,
     /// The log keeps consumed events this many offsets back.
     pub log_kept: u64,
 }
@@ -56,6 +58,7 @@ impl Default for EngagementPolicy {
             impression_kept: Millis(14 * 24 * 3_600_000),
             fold_batch: 2_000,
             fold_idle: Millis(500),
+            fold_idle_max: Millis(5_000),
             log_kept: 200_000,
         }
     }

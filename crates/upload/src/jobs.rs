@@ -2,9 +2,11 @@
 
 use crate::error::UploadError;
 use crate::policy::UploadPolicy;
+use crate::port::{UploadStore, UploadStoreError};
 use crate::uploads::{SweepReport, Uploads};
 use async_trait::async_trait;
 use std::sync::Arc;
+use stdx::Fault;
 use vocab::{MediaKey, Millis, UploadId};
 use work::{JobContext, JobError, JobHandler, NewJob, Outcome};
 
@@ -31,6 +33,17 @@ pub fn upload_of(object_key: &str) -> Option<UploadId> {
     let (_, video, upload) = (parts.next()?, parts.next()?, parts.next()?);
     let (video, upload) = (video.parse().ok()?, upload.parse().ok()?);
     (MediaKey::Raw { video, upload }.object_key() == object_key).then_some(upload)
+}
+
+/// Whether nobody has handed on the upload of a raw object yet. One that is unknown has ended.
+pub async fn is_awaited(store: &dyn UploadStore, object_key: &str) -> Result<bool, Fault> {
+    let Some(id) = upload_of(object_key) else { return Ok(false) };
+    match store.get(id).await {
+        Ok(upload) => Ok(!upload.state.has_ended()),
+        Err(UploadStoreError::NotFound(_)) => Ok(false),
+        Err(UploadStoreError::Fault(fault)) => Err(fault),
+        Err(other) => Err(Fault::internal(other)),
+    }
 }
 
 /// Runs [`ARRIVED`] jobs.

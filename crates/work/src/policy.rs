@@ -26,6 +26,8 @@ pub struct WorkPolicy {
     pub concurrency: BTreeMap<String, usize>,
     /// How often the store is asked for due jobs when nobody wakes the runner.
     pub poll_every: Millis,
+    /// Looks that find nothing double that span up to this, until somebody wakes the runner or work is found.
+    pub poll_idle_max: Millis,
     /// How long a handler that was told to stop may tidy up before it is dropped.
     pub cancel_grace: Millis,
     /// How long running handlers may take to finish after shutdown was asked.
@@ -50,6 +52,7 @@ impl Default for WorkPolicy {
             concurrency_default: 2,
             concurrency: BTreeMap::new(),
             poll_every: Millis::from_secs(1),
+            poll_idle_max: Millis::from_secs(1),
             cancel_grace: Millis::from_secs(5),
             drain: Millis::from_secs(8),
             keep_ended: Millis::from_secs(24 * 3600),
@@ -64,6 +67,11 @@ impl WorkPolicy {
     /// Jobs of `kind` that may run at once.
     pub fn concurrency_of(&self, kind: &str) -> usize {
         self.concurrency.get(kind).copied().unwrap_or(self.concurrency_default).max(1)
+    }
+
+    /// How long to wait after a look that found nothing, when it came after `pause`.
+    pub fn poll_after(&self, pause: Millis) -> Millis {
+        Millis(pause.0.saturating_mul(2)).min(self.poll_idle_max).max(self.poll_every)
     }
 
     /// Time between two heartbeats: a third of the lease, so that one may be lost.
@@ -81,6 +89,18 @@ mod tests {
         let p = WorkPolicy::default();
         assert_eq!(p.lease, Millis(30_000));
         assert_eq!(p.heartbeat_every(), Millis(10_000));
+    }
+
+    #[test]
+    fn looks_that_find_nothing_become_rarer_only_where_it_is_allowed() {
+        let mut p = WorkPolicy::default();
+        assert_eq!(p.poll_after(p.poll_every), p.poll_every);
+        p.poll_idle_max = Millis(5_000);
+        let pauses: Vec<_> =
+            std::iter::successors(Some(Millis(1_000)), |m| Some(p.poll_after(*m))).take(5).collect();
+        assert_eq!(pauses, [1_000, 2_000, 4_000, 5_000, 5_000].map(Millis));
+        p.poll_idle_max = Millis(0);
+        assert_eq!(p.poll_after(Millis(1_000)), Millis(1_000));
     }
 
     #[test]

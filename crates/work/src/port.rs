@@ -105,14 +105,15 @@ pub trait JobStore: Send + Sync + 'static {
     /// Ends a claim.
     async fn finish(&self, id: JobId, fence: u64, ending: Ending, now: Millis) -> Result<Job, JobStoreError>;
     async fn get(&self, id: JobId) -> Result<Job, JobStoreError>;
-    /// Newest first.
+    /// Newest first. An engine may show jobs that are done or cancelled only where their key is asked for.
     async fn list(&self, filter: JobFilter) -> Result<Vec<Job>, JobStoreError>;
     /// `Dead` → `Ready` with a fresh set of attempts (`replay`), or asks a live job to stop (`cancel`).
     /// A `Ready` job is cancelled at once, a `Running` one is told at its next heartbeat.
     async fn steer(&self, id: JobId, order: Order, now: Millis) -> Result<Job, JobStoreError>;
     /// The queues, by kind in alphabetical order; kinds without a live or dead job are left out.
     async fn tally(&self) -> Result<Vec<Tally>, JobStoreError>;
-    /// Forgets old ended jobs and says how many. Live jobs are never touched.
+    /// Forgets old ended jobs and says how many. Live jobs are never touched. An engine whose records end by
+    /// themselves need not forget or count those that are done or cancelled: they go some time after a day.
     async fn prune(&self, prune: Prune) -> Result<usize, JobStoreError>;
 }
 

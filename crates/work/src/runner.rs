@@ -93,25 +93,29 @@ impl Runner {
         let mut periodic = self.periodic.clone();
         let mut prune_at = Millis(0);
         let mut bell = self.deps.wake.listen();
+        let mut pause = self.policy.poll_every;
         tokio::pin!(shutdown);
         loop {
             self.enqueue_periodic(&mut periodic).await;
             self.prune_when_due(&mut prune_at).await;
-            for (handler, job) in self.claim_all(&busy).await {
+            let taken = self.claim_all(&busy).await;
+            pause = if taken.is_empty() { self.policy.poll_after(pause) } else { self.policy.poll_every };
+            for (handler, job) in taken {
                 *busy.entry(handler.kind()).or_default() += 1;
                 running.push(self.drive(handler, job));
             }
             tokio::select! {
                 () = &mut shutdown => break,
                 Some(kind) = running.next() => {
+                    pause = self.policy.poll_every;
                     free(&mut busy, kind);
                     // What ended meanwhile makes room for one and the same claim.
                     while let Some(Some(kind)) = running.next().now_or_never() {
                         free(&mut busy, kind);
                     }
                 }
-                () = bell.rung() => {}
-                () = sleep(self.policy.poll_every.to_duration()) => {}
+                () = bell.rung() => pause = self.policy.poll_every,
+                () = sleep(pause.to_duration()) => {}
             }
         }
         self.drain(running).await;

@@ -2,8 +2,8 @@
 
 use super::mail::{Letter, Mailbox, POLL_MAX};
 use super::s3_event::{Created, Sequencer, latest, parse};
-use ::upload::UploadPolicy;
-use ::upload::jobs::{arrival, upload_of};
+use ::upload::jobs::{arrival, is_awaited, upload_of};
+use ::upload::{UploadPolicy, UploadStore};
 use ::work::{JobStoreError, Jobs};
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -12,10 +12,19 @@ use stdx::{Clock, Fault};
 use tokio::time::sleep;
 use vocab::Millis;
 
+/// What came of an arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    Handled,
+    /// The request that caused it is still under way, as far as one can tell: tell it once more after this.
+    NotYet(Millis),
+}
+
 /// Told of every raw object that stands. At least once; in no order.
 #[async_trait]
 pub trait ArrivalSink: Send + Sync + 'static {
-    async fn arrived(&self, object_key: &str) -> Result<(), Fault>;
+    /// `again`: it was told before, and this sink said [`Arrival::NotYet`] or an error.
+    async fn arrived(&self, object_key: &str, again: bool) -> Result<Arrival, Fault>;
 }
 
 /// Makes an arrival durable as a job, as the embedded store does.
@@ -28,13 +37,36 @@ pub struct ArrivalJobs {
 
 #[async_trait]
 impl ArrivalSink for ArrivalJobs {
-    async fn arrived(&self, object_key: &str) -> Result<(), Fault> {
-        let Some(job) = arrival(object_key, self.clock.now(), &self.policy) else { return Ok(()) };
+    async fn arrived(&self, object_key: &str, _again: bool) -> Result<Arrival, Fault> {
+        let Some(job) = arrival(object_key, self.clock.now(), &self.policy) else {
+            return Ok(Arrival::Handled);
+        };
         match self.jobs.submit(job).await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Arrival::Handled),
             Err(JobStoreError::Fault(fault)) => Err(fault),
             Err(other) => Err(Fault::internal(other)),
         }
+    }
+}
+
+/// Makes a job of an arrival only where the request that caused it did not hand the upload on by itself:
+/// a job is six writes, a look one read. Until it is told again the message in the queue is what lasts.
+#[derive(Clone)]
+pub struct AwaitedArrivals {
+    pub uploads: Arc<dyn UploadStore>,
+    pub jobs: ArrivalJobs,
+}
+
+#[async_trait]
+impl ArrivalSink for AwaitedArrivals {
+    async fn arrived(&self, object_key: &str, again: bool) -> Result<Arrival, Fault> {
+        if !is_awaited(self.uploads.as_ref(), object_key).await? {
+            return Ok(Arrival::Handled);
+        }
+        if !again {
+            return Ok(Arrival::NotYet(self.jobs.policy.arrival_delay));
+        }
+        self.jobs.arrived(object_key, again).await
     }
 }
 
@@ -81,8 +113,9 @@ impl Arrivals {
     pub async fn take(&self, letters: Vec<Letter>) {
         let mut handled = Vec::new();
         for letter in letters {
-            match self.handle(&letter.body).await {
-                Ok(()) => handled.push(letter.receipt),
+            match self.handle(&letter).await {
+                Ok(Arrival::Handled) => handled.push(letter.receipt),
+                Ok(Arrival::NotYet(wait)) => self.put_off(letter.receipt, wait).await,
                 Err(error) => tracing::warn!(%error, received = letter.received, "S3's event is not handled"),
             }
         }
@@ -91,17 +124,26 @@ impl Arrivals {
         }
     }
 
-    async fn handle(&self, body: &str) -> Result<(), Fault> {
-        let parsed = parse(body).map_err(Fault::corrupt)?;
+    async fn put_off(&self, receipt: String, wait: Millis) {
+        if let Err(error) = self.mailbox.hold(&[receipt], wait).await {
+            tracing::warn!(%error, "an event of S3 comes back later than it could");
+        }
+    }
+
+    async fn handle(&self, letter: &Letter) -> Result<Arrival, Fault> {
+        let parsed = parse(&letter.body).map_err(Fault::corrupt)?;
+        let mut outcome = Arrival::Handled;
         for created in latest(parsed.created) {
             if created.bucket != self.bucket || upload_of(&created.key).is_none() || self.was_told(&created) {
                 continue;
             }
-            self.sink.arrived(&created.key).await?;
-            self.note(created);
+            match self.sink.arrived(&created.key, letter.received > 1).await? {
+                Arrival::Handled => self.note(created),
+                not_yet @ Arrival::NotYet(_) => outcome = not_yet,
+            }
         }
         match parsed.damaged {
-            0 => Ok(()),
+            0 => Ok(outcome),
             n => Err(Fault::corrupt(format!("{n} of its records cannot be read"))),
         }
     }

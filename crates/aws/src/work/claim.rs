@@ -2,14 +2,14 @@
 //!
 //! The index is eventually consistent and says only where to look: a job that it shows too early, too late
 //! or twice is decided on by its row. A live job stands in it under its `run_at`, also while it runs; so a
-//! look meets running jobs first, and reads one again only when the lease it last saw has ended.
+//! look meets running jobs first, and reads one again only when the lease it last saw has ended or the job moved.
 
 use super::jobs::{DynamoJobStore, Result};
 use super::row::{self, BY_QUEUE, Entry, JOBS, Queue, sortable};
 use crate::dynamo::{Item, Query, Range, Write};
 use ::work::{Claim, Job, JobState, JobStoreError};
 use stdx::Fault;
-use vocab::{JobId, Millis};
+use vocab::JobId;
 
 /// Entries read beyond what could be taken, for those that are lost to others.
 const SLACK: usize = 8;
@@ -26,7 +26,7 @@ struct Look {
 
 impl DynamoJobStore {
     pub(super) async fn claim_due(&self, claim: Claim) -> Result<Vec<Job>> {
-        self.memory().leases.retain(|_, until| *until > claim.now);
+        self.memory().leases.retain(|_, (_, until)| *until > claim.now);
         let mut taken: Vec<Job> = Vec::new();
         let mut from = "0".to_owned();
         while taken.len() < claim.limit {
@@ -77,7 +77,9 @@ impl DynamoJobStore {
             entries.retain(|e| e.at <= *horizon);
         }
         let memory = self.memory();
-        entries.retain(|e| !e.is_running || memory.leases.get(&e.id).is_none_or(|l| *l <= claim.now));
+        let is_held =
+            |e: &Entry| memory.leases.get(&e.id).is_some_and(|(at, until)| *at == e.at && *until > claim.now);
+        entries.retain(|e| !is_held(e));
         Ok(Look { entries, next: horizon.map(|h| format!("{h}!")) })
     }
 
@@ -95,9 +97,7 @@ impl DynamoJobStore {
         let Some((is_mine, job)) = self.dynamo.change(&JOBS, &row::key(id), decide).await? else {
             return Ok(None);
         };
-        if let (JobState::Running, Some(until)) = (job.state, job.lease_until) {
-            self.memory().leases.insert(id, until);
-        }
+        self.remember(&job);
         Ok((is_mine && job.state == JobState::Running).then_some(job))
     }
 }
@@ -109,11 +109,4 @@ fn all_or(taken: Vec<Job>, error: Fault) -> Result<Vec<Job>> {
     }
     tracing::warn!(%error, taken = taken.len(), "claiming stopped early");
     Ok(taken)
-}
-
-impl Entry {
-    /// Until when a waiting job waits.
-    pub(super) fn run_at(&self) -> std::result::Result<Option<Millis>, Fault> {
-        if self.is_running { Ok(None) } else { self.time().map(Some) }
-    }
 }

@@ -24,8 +24,9 @@ pub struct DynamoJobStore {
 pub(super) struct Memory {
     /// Kinds that stand in the registry.
     kinds: BTreeSet<String>,
-    /// Running jobs and the end of their lease when it was last read: until then a look is in vain.
-    pub(super) leases: HashMap<JobId, Millis>,
+    /// Running jobs, with their place and the end of their lease when it was last read: until then, or until
+    /// it moves, a look is in vain.
+    pub(super) leases: HashMap<JobId, (String, Millis)>,
 }
 
 pub(super) type Result<T> = std::result::Result<T, JobStoreError>;
@@ -37,6 +38,17 @@ impl DynamoJobStore {
 
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes until when a look at the job is in vain, if at all.
+    pub(super) fn remember(&self, job: &Job) {
+        let mut memory = self.memory();
+        match (job.state, job.lease_until) {
+            (JobState::Running, Some(until)) => {
+                memory.leases.insert(job.id, (row::place(job), until));
+            }
+            _ => drop(memory.leases.remove(&job.id)),
+        }
     }
 
     /// Strong: who steers or holds a job must see it as it is.
@@ -91,15 +103,23 @@ impl DynamoJobStore {
         fence: u64,
         mut step: impl FnMut(Job) -> (Job, T) + Send,
     ) -> Result<T> {
+        let mut after = None;
         let decide = |seen: Option<&Item>| {
             let job = row::job(seen.ok_or(JobStoreError::NotFound(id))?)?;
             if !job.is_held(fence) {
                 return Err(JobStoreError::Fenced(id));
             }
             let (job, answer) = step(job);
-            Ok((Write::Put(row::row(&job)?), answer))
+            let row = row::row(&job)?;
+            after = Some(job);
+            Ok((Write::Put(row), answer))
         };
-        self.dynamo.change(&JOBS, &row::key(id), decide).await
+        let changed = self.dynamo.change(&JOBS, &row::key(id), decide).await;
+        match after {
+            Some(job) if changed.is_ok() => self.remember(&job),
+            _ => drop(self.memory().leases.remove(&id)),
+        }
+        changed
     }
 
     async fn cancel(&self, id: JobId, now: Millis) -> Result<Job> {

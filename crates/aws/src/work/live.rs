@@ -10,7 +10,9 @@
 //!   read the row before fails on its own write. A replay that reads it afterwards renews the name first,
 //!   whereby the taker's condition on the name fails. So of a taker and a replay at most one succeeds.
 //! - *Forgetting* takes the name away before the row, so a name without a row is not a forgotten job.
-//!   A look at a missing row counts only if the name still stands afterwards as it did before.
+//!   A look at a missing row counts only if the name still stands afterwards as it did before. A row whose
+//!   time to live is over goes before its name; by then the name is older than any enqueue takes
+//!   ([`HALF_WRITTEN_MAX`]) and void.
 
 use super::jobs::DynamoJobStore;
 use super::row::{self, JOBS, Live, live_key, live_row};
@@ -35,6 +37,9 @@ enum Found {
     /// It changed meanwhile: look again.
     Moved,
 }
+
+/// Whoever writes a name writes the row at once: a name that still has none after this never gets one.
+const HALF_WRITTEN_MAX: Millis = Millis::from_secs(3_600);
 
 /// Between two rounds of a race.
 pub(super) const RACE: Backoff = Backoff { base: Millis(5), cap: Millis(200) };
@@ -96,6 +101,9 @@ impl DynamoJobStore {
             return Ok(Found::Moved);
         }
         let Some(job) = &live.job else { return Ok(Found::Void) };
+        if wanted.created_at.saturating_sub(job.created_at) > HALF_WRITTEN_MAX {
+            return Ok(Found::Void);
+        }
         match self.dynamo.put_new(&JOBS, row::row(job)?).await? {
             Put::Written => Ok(Found::Live(Box::new(job.clone()))),
             Put::Refused(_) => Ok(Found::Moved),

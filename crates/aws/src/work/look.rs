@@ -13,6 +13,11 @@ use vocab::{JobId, Millis};
 /// Entries of one kind and state that a list or a count looks at: beyond them, counts are "at least" and
 /// lists miss the oldest.
 const LOOK_MAX: usize = 20_000;
+/// Running jobs are those that were due first: so many entries of a queue are read at a time to find them,
+/// until none of them runs. What is behind counts as ready.
+const RUNNING_STEP: usize = 10;
+/// Entries that a list of running jobs looks at.
+const RUNNING_LOOK_MAX: usize = 1_000;
 /// Jobs forgotten side by side.
 const FORGET_AT_ONCE: usize = 16;
 
@@ -62,17 +67,13 @@ impl DynamoJobStore {
         let mut ids = Vec::new();
         for kind in kinds {
             for queue in &queues {
-                let query = Query::of(&JOBS, queue.named(kind), LOOK_MAX).index(&BY_QUEUE);
-                // Running jobs are those that were due first.
-                let newest_first = state != Some(JobState::Running);
-                let query = if newest_first { query.newest_first() } else { query };
+                let of = |max| Query::of(&JOBS, queue.named(kind), max).index(&BY_QUEUE);
+                let query = match state {
+                    Some(JobState::Running) => of(RUNNING_LOOK_MAX),
+                    _ => of(LOOK_MAX).newest_first(),
+                };
                 for item in self.dynamo.query(query).await? {
-                    let entry = Entry::of(&item)?;
-                    let is_other = *queue == Queue::Live
-                        && state.is_some_and(|s| (s == JobState::Running) != entry.is_running);
-                    if !is_other {
-                        ids.push(entry.id);
-                    }
+                    ids.push(Entry::of(&item)?.id);
                 }
             }
         }
@@ -94,19 +95,33 @@ impl DynamoJobStore {
         let of = |queue: Queue| Query::of(&JOBS, queue.named(&kind), LOOK_MAX).index(&BY_QUEUE);
         let dead = self.dynamo.count(of(Queue::Dead)).await?;
         let live = self.dynamo.query(of(Queue::Live)).await?;
-        let (mut ready, mut running, mut oldest_run_at) = (0, 0, None::<Millis>);
-        for item in &live {
-            match Entry::of(item)?.run_at()? {
-                None => running += 1,
-                Some(run_at) => {
-                    ready += 1;
-                    oldest_run_at = Some(oldest_run_at.map_or(run_at, |o| o.min(run_at)));
-                }
-            }
-        }
-        Ok(Tally { kind, ready, running, dead, oldest_run_at })
+        let live = live.iter().map(Entry::of).collect::<Result<Vec<_>, _>>()?;
+        let running = self.running_of(&live).await?;
+        let ready = live.iter().filter(|e| !running.contains(&e.id));
+        let oldest_run_at = ready.clone().map(Entry::time).next().transpose()?;
+        Ok(Tally { kind, ready: ready.count() as u64, running: running.len() as u64, dead, oldest_run_at })
     }
 
+    /// Those of a live queue, the first due first, that run.
+    async fn running_of(&self, live: &[Entry]) -> Result<BTreeSet<JobId>, Fault> {
+        let mut running = BTreeSet::new();
+        for step in live.chunks(RUNNING_STEP) {
+            let keys: Vec<_> = step.iter().map(|entry| row::key(entry.id)).collect();
+            let before = running.len();
+            for item in self.dynamo.get_many(&JOBS, &keys, Read::Eventual).await? {
+                let job = row::job(&item)?;
+                if job.state == JobState::Running {
+                    running.insert(job.id);
+                }
+            }
+            if running.len() == before {
+                break;
+            }
+        }
+        Ok(running)
+    }
+
+    /// Dead ones, and what the first layout left in the index; the time to live does the rest, for nothing.
     pub(super) async fn forget_old(&self, prune: &Prune) -> Result<usize, Fault> {
         let mut forgotten = 0;
         for kind in self.kinds().await? {
@@ -148,8 +163,11 @@ impl DynamoJobStore {
         let may_be_replayed = job.state == JobState::Dead;
         if may_be_replayed {
             let Some((again, job)) = self.find(id).await? else { return Ok(Some(false)) };
-            if !is_old(&job) || self.dynamo.replace(&JOBS, again.clone(), &again).await? != Put::Written {
+            if !is_old(&job) {
                 return Ok(Some(false));
+            }
+            if self.dynamo.replace(&JOBS, again.clone(), &again).await? != Put::Written {
+                return Ok(None);
             }
         }
         if !is_old(&job) {

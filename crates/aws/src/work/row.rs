@@ -8,9 +8,10 @@
 //! | `live#<kind>#<key>` | which job of this kind and key may be live (see `live.rs`) |
 //! | `kinds` | every kind that ever was, so that no question needs a scan |
 //!
-//! A live job keeps its place in the index when it is claimed, beaten and ended early: only `state` is
-//! projected beside the keys. A job therefore costs three writes to enqueue (claim, row, index), two to
-//! claim (row, index), three to end (row, index out and in), and one a heartbeat.
+//! A live job keeps its place in the index when it is claimed and beaten: nothing but keys stands there. One
+//! that is done or cancelled leaves the index and is found by its key alone, until its time to live is over.
+//! A job therefore costs three writes to enqueue (name, row, index), one to claim, two to end (row, index),
+//! and one a heartbeat. A dead one stays in the index: people look for those.
 
 use crate::dynamo::{Attr, Index, Item, Key, Projection, Table};
 use ::work::{Job, JobState};
@@ -19,20 +20,26 @@ use std::collections::BTreeSet;
 use stdx::Fault;
 use vocab::{JobId, Millis};
 
-/// The layout of all rows below.
-pub(super) const LAYOUT: i64 = 1;
+/// The layout of all rows below. In 1 ended jobs stood in the index, under [`Queue::Ended`], without an end.
+pub(super) const LAYOUT: i64 = 2;
+/// Seconds since 1970.
+const TTL: &str = "ttl";
+/// Done and cancelled jobs are found by their key for so long at least.
+const ENDED_KEPT: Millis = Millis::from_secs(24 * 3_600);
+/// A name goes so long after its job was due: longer than any job lives or is kept dead, replays renew it.
+const NAME_KEPT: Millis = Millis::from_secs(180 * 24 * 3_600);
 
 /// Jobs by what they wait for. One partition holds one kind, so one kind bears about 1,000 writes a second,
-/// which is some 150 jobs a second.
+/// which is some 300 jobs a second.
 pub(super) const BY_QUEUE: Index = Index {
     name: "JobsByQueue",
     hash: Attr::s("queue"),
     range: Some(Attr::s("at")),
-    projection: Projection::Include(&["state"]),
+    projection: Projection::KeysOnly,
 };
 
 pub static JOBS: Table =
-    Table { name: "Jobs", hash: Attr::s("job_id"), range: None, indexes: &[BY_QUEUE], ttl: None };
+    Table { name: "Jobs", hash: Attr::s("job_id"), range: None, indexes: &[BY_QUEUE], ttl: Some(TTL) };
 
 /// Part of a kind's jobs, a partition of the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +48,7 @@ pub(super) enum Queue {
     Live,
     /// `Dead`, by the time of death.
     Dead,
-    /// `Done` and `Cancelled`, by their end.
+    /// `Done` and `Cancelled` of the first layout, by their end.
     Ended,
 }
 
@@ -72,7 +79,7 @@ pub(super) fn sortable(at: Millis) -> String {
     format!("{:020}", at.0.max(0))
 }
 
-fn place(job: &Job) -> String {
+pub(super) fn place(job: &Job) -> String {
     let at = match job.state {
         JobState::Ready | JobState::Running => job.run_at,
         JobState::Dead | JobState::Done | JobState::Cancelled => job.finished_at.unwrap_or(job.created_at),
@@ -84,14 +91,22 @@ pub(super) fn key(id: JobId) -> Key {
     Key::of(id.to_string())
 }
 
+fn seconds(at: Millis) -> i64 {
+    at.0.div_euclid(1_000) + 1
+}
+
 pub(super) fn row(job: &Job) -> Result<Item, Fault> {
+    let queue = Queue::of(job.state);
+    let is_found = queue != Queue::Ended;
+    let ends = job.finished_at.filter(|_| !is_found).map(|at| seconds(at.saturating_add(ENDED_KEPT)));
     Item::new(LAYOUT)
         .s("job_id", job.id.to_string())
         .s("kind", job.kind.as_str())
         .s("key", job.key.as_str())
         .s("state", job.state.word())
-        .s("queue", Queue::of(job.state).named(&job.kind))
-        .s("at", place(job))
+        .maybe_s("queue", is_found.then(|| queue.named(&job.kind)))
+        .maybe_s("at", is_found.then(|| place(job)))
+        .maybe_n(TTL, ends)
         .json("body", job)
 }
 
@@ -100,20 +115,18 @@ pub(super) fn job(item: &Item) -> Result<Job, Fault> {
     item.get_json("body")
 }
 
-/// A job as the index shows it; it may have moved on since.
+/// A job as the index names it; it may have moved on since.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     /// Sorts by time, then by id.
     pub(super) at: String,
     pub(super) id: JobId,
-    pub(super) is_running: bool,
 }
 
 impl Entry {
     pub(super) fn of(item: &Item) -> Result<Self, Fault> {
         let id = item.get_s("job_id")?.parse().map_err(Fault::corrupt)?;
-        let is_running = item.get_s("state")? == JobState::Running.word();
-        Ok(Self { at: item.get_s("at")?.to_owned(), id, is_running })
+        Ok(Self { at: item.get_s("at")?.to_owned(), id })
     }
 
     pub(super) fn time(&self) -> Result<Millis, Fault> {
@@ -171,7 +184,12 @@ pub(super) fn live_key(kind: &str, key: &str) -> Key {
 
 pub(super) fn live_row(kind: &str, key: &str, live: &Live) -> Result<Item, Fault> {
     let hash = live_key(kind, key).hash;
-    Item::new(LAYOUT).s("job_id", hash).s("names", live.id.to_string()).json("body", live)
+    let due = live.job.as_ref().map(|job| job.run_at.max(job.created_at));
+    Item::new(LAYOUT)
+        .s("job_id", hash)
+        .s("names", live.id.to_string())
+        .maybe_n(TTL, due.map(|at| seconds(at.saturating_add(NAME_KEPT))))
+        .json("body", live)
 }
 
 pub(super) fn live(item: &Item) -> Result<Live, Fault> {
@@ -213,7 +231,7 @@ mod tests {
         let read = job(&golden(1, GOLDEN)).unwrap();
         assert_eq!((read.state, read.attempt, read.fence), (JobState::Running, 2, 3));
         assert_eq!((read.lease_until, read.cancel_requested), (Some(Millis(1_780_000_030_000)), true));
-        assert_eq!(job(&golden(2, GOLDEN)).unwrap_err().kind, FaultKind::Newer);
+        assert_eq!(job(&golden(LAYOUT + 1, GOLDEN)).unwrap_err().kind, FaultKind::Newer);
         assert_eq!(job(&golden(1, "{")).unwrap_err().kind, FaultKind::Corrupt);
         assert_eq!(job(&golden(1, r#"{"state":"resting"}"#)).unwrap_err().kind, FaultKind::Corrupt);
     }
@@ -228,8 +246,21 @@ mod tests {
             (row.get_s("queue").unwrap().to_owned(), row.get_s("at").unwrap().to_owned())
         };
         assert_eq!(place(&ready), place(&running));
-        let done = running.finished(::work::Ending::Done, Millis(12));
-        assert_eq!(place(&done), ("k#ended".to_owned(), format!("{:020}#{}", 12, JobId(1))));
+        let dead = running.clone().finished(::work::Ending::Dead { error: "no".into() }, Millis(12));
+        assert_eq!(place(&dead), ("k#dead".to_owned(), format!("{:020}#{}", 12, JobId(1))));
+        let done = row(&running.finished(::work::Ending::Done, Millis(1_999))).unwrap();
+        assert_eq!((done.opt_s("queue"), done.opt_s("at")), (None, None));
+        assert_eq!(done.opt_n(TTL), Some(24 * 3_600 + 2));
+    }
+
+    #[test]
+    fn a_name_outlives_every_job_that_it_may_name() {
+        let policy = ::work::WorkPolicy::default();
+        assert!(NAME_KEPT > policy.keep_dead.saturating_add(policy.room_patience));
+        assert_eq!(ENDED_KEPT, policy.keep_ended);
+        let job = Job::enqueued(JobId(1), NewJob::new("k", "x", Millis(5_000)), Millis(1));
+        let name = live_row("k", "x", &Live { id: job.id, job: Some(job), past: vec![] }).unwrap();
+        assert_eq!(name.opt_n(TTL), Some(180 * 24 * 3_600 + 6));
     }
 
     #[test]

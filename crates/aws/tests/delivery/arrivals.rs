@@ -5,15 +5,15 @@ use super::{World, depth, trial};
 use async_trait::async_trait;
 use aws::work::mail::Outgoing;
 use aws::work::queues::{ARRIVAL_QUEUE, Queue};
-use aws::work::{ArrivalJobs, ArrivalSink, Arrivals};
+use aws::work::{Arrival, ArrivalJobs, ArrivalSink, Arrivals, AwaitedArrivals};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use stdx::{Clock, Fault, FaultKind, OsEntropy, SystemClock};
 use testkit::Trial;
-use upload::UploadPolicy;
 use upload::jobs::ARRIVED;
-use vocab::{MediaKey, Millis, UploadId, VideoId};
+use upload::{MemoryUploadStore, Upload, UploadPolicy, UploadState, UploadStore};
+use vocab::{Bytes, MediaKey, Millis, UploadId, UserId, VideoId};
 use work::{JobFilter, JobStore, Jobs, MemoryJobStore};
 
 pub fn trials() -> Vec<Trial> {
@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         trial("objects_of_one_message_become_one_job_each", objects_become_one_job_each),
         trial("the_object_store_tells_by_itself", the_object_store_tells_by_itself),
         trial("an_arrival_that_cannot_be_written_comes_back", an_arrival_that_cannot_be_written_comes_back),
+        trial("only_an_upload_that_nobody_handed_on_becomes_a_job", only_what_is_awaited_becomes_a_job),
         trial("unreadable_events_end_in_the_dead_letters", unreadable_events_end_in_the_dead_letters),
     ]
 }
@@ -124,12 +125,12 @@ struct Moody {
 
 #[async_trait]
 impl ArrivalSink for Moody {
-    async fn arrived(&self, object_key: &str) -> Result<(), Fault> {
+    async fn arrived(&self, object_key: &str, _again: bool) -> Result<Arrival, Fault> {
         if self.asked.fetch_add(1, Ordering::SeqCst) < 2 {
             return Err(Fault::new(FaultKind::Throttled, "not now"));
         }
         self.told.lock().unwrap().push(object_key.to_owned());
-        Ok(())
+        Ok(Arrival::Handled)
     }
 }
 
@@ -147,6 +148,49 @@ async fn an_arrival_that_cannot_be_written_comes_back(world: World) {
     until("the queue is empty", async || depth(&mailbox).await == (0, 0)).await;
     assert_eq!(depth(&dead).await, (0, 0));
     running.abort();
+}
+
+async fn only_what_is_awaited_becomes_a_job(world: World) {
+    let (mailbox, _) = world.queue(&QUICK).await;
+    let (store, uploads) = (Arc::<MemoryJobStore>::default(), Arc::new(MemoryUploadStore::default()));
+    for (n, state) in [(1, UploadState::Completed), (2, UploadState::Completing)] {
+        uploads.insert(upload(n, state)).await.unwrap();
+    }
+    let jobs = Jobs::new(Arc::clone(&store) as Arc<dyn JobStore>, Arc::new(SystemClock), Arc::new(OsEntropy));
+    let policy = UploadPolicy { arrival_delay: Millis(1_000), ..UploadPolicy::default() };
+    let jobs = ArrivalJobs { jobs, clock: Arc::new(SystemClock), policy };
+    let sink = Arc::new(AwaitedArrivals { uploads: uploads.clone(), jobs });
+    assert_eq!(sink.arrived(&key(1), false).await, Ok(Arrival::Handled));
+    assert_eq!(sink.arrived(&key(3), false).await, Ok(Arrival::Handled), "forgotten since");
+    assert_eq!(sink.arrived(&key(2), false).await, Ok(Arrival::NotYet(Millis(1_000))));
+    let arrivals = Arrivals::new(mailbox.clone(), "media", sink);
+    for n in 1..=3 {
+        let record = record("ObjectCreated:CompleteMultipartUpload", &key(n), "01");
+        send(&mailbox, json!({"Records": [record]}).to_string()).await;
+    }
+    let running = tokio::spawn(async move { arrivals.run(std::future::pending()).await });
+    until("its arrival is a job", async || arrived(&store).await == [UploadId(2).to_string()]).await;
+    until("the queue is empty", async || depth(&mailbox).await == (0, 0)).await;
+    running.abort();
+}
+
+fn upload(n: u128, state: UploadState) -> Upload {
+    Upload {
+        id: UploadId(n),
+        owner: UserId(1),
+        video: VideoId(n as u64),
+        filename: "a.mov".into(),
+        content_type: "video/quicktime".into(),
+        size_bytes: Bytes(11),
+        sha256: None,
+        part_size_bytes: Bytes(5),
+        part_count: 3,
+        state,
+        ticket: "t".into(),
+        created_at: Millis(1),
+        expires_at: Millis(2),
+        state_changed_at: Millis(1),
+    }
 }
 
 async fn unreadable_events_end_in_the_dead_letters(world: World) {

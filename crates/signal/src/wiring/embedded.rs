@@ -1,13 +1,14 @@
 //! The engines of one process: a database file and a directory of objects.
 
 use super::stores::{Base, Records, StoredObjects};
-use ::embedded::objects::{ArrivalJobs, FileObjects};
+use crate::config;
+use ::embedded::objects::{ArrivalJobs, AwaitedArrivals, FileObjects};
 use ::embedded::{
     Database, DbPolicy, catalog, engagement, events, feed, identity, library, moderation, upload, work,
 };
 use ::work::Jobs;
 use anyhow::Context;
-use s3door::{Credentials, Door, DoorConfig, Objects, ObjectsDeps, Presigner};
+use s3door::{Credentials, Door, DoorConfig, ObjectListener, Objects, ObjectsDeps, Presigner};
 use std::sync::Arc;
 use vocab::{Bytes, Millis};
 
@@ -88,8 +89,13 @@ fn open_files(
         clock: Arc::clone(clock),
         policy: ::upload::UploadPolicy::default(),
     };
-    let deps =
-        ObjectsDeps { clock: Arc::clone(clock), entropy: Arc::clone(entropy), listener: Arc::new(listener) };
+    let listener: Arc<dyn ObjectListener> = match config.records()? {
+        config::Records::Embedded => Arc::new(listener),
+        config::Records::Dynamodb { .. } => {
+            Arc::new(AwaitedArrivals { uploads: Arc::clone(&records.uploads), jobs: listener })
+        }
+    };
+    let deps = ObjectsDeps { clock: Arc::clone(clock), entropy: Arc::clone(entropy), listener };
     let store = Objects::open(&data.join("objects"), &door.bucket, deps, door.policy.clone())
         .context("cannot open the object store")?;
     let presigner = Presigner::new(door.credentials.clone(), &door.region);

@@ -18,8 +18,11 @@ use work::{JobContext, JobError, JobHandler, Outcome, Runner, RunnerDeps, WorkPo
 /// How often decisions that a crash left behind are looked for.
 const SETTLE_EVERY: Millis = Millis::from_secs(10);
 
-/// Where every row of progress is paid for.
-const SHARED_PROGRESS: Millis = Millis::from_secs(10);
+/// Where every heartbeat is paid for: one in 20 s, and with it the progress. What a worker that was killed
+/// held is taken up after this instead of half a minute.
+const SHARED_LEASE: Millis = Millis::from_secs(60);
+/// Where every look is paid for, an idle runner that nobody rings looks ever more rarely, up to this.
+const SHARED_POLL: Millis = Millis::from_secs(5);
 
 /// Forgets sessions and keys that are long over; periodic.
 pub const HOUSEKEEP: &str = "identity.housekeep";
@@ -88,7 +91,9 @@ fn fault_of(e: EngagementError) -> Fault {
 pub fn policy(config: &Config) -> WorkPolicy {
     let mut policy = WorkPolicy { poll_every: Millis(config.work.poll_ms.max(10)), ..WorkPolicy::default() };
     if config.records().is_ok_and(|r| r != Records::Embedded) {
-        policy.progress_every = SHARED_PROGRESS;
+        policy.lease = SHARED_LEASE;
+        policy.progress_every = policy.heartbeat_every();
+        policy.poll_idle_max = SHARED_POLL.max(policy.poll_every);
     }
     policy.drain =
         Millis::from_secs(i64::try_from(config.server.drain_s).unwrap_or(10).saturating_sub(2).max(1));

@@ -118,14 +118,16 @@ async fn pruning_forgets_old_ended_jobs_only(store: Store) {
     for n in 1..=4 {
         given(&store, n, n as i64).await;
     }
-    end(&store, 1, Ending::Done).await;
-    end(&store, 2, dead()).await;
+    end(&store, 1, dead()).await;
+    end(&store, 2, Ending::Done).await;
     claim_one(&store, 3).await;
     let prune = |ended, dead| Prune { ended_before: at(ended), dead_before: at(dead), limit: 100 };
-    assert_eq!(store.prune(prune(1, 2)).await.expect("pruned"), 0, "the bounds are exclusive");
+    assert_eq!(store.prune(prune(2, 1)).await.expect("pruned"), 0, "the bounds are exclusive");
+    assert_eq!(state(&store, &store.get(id(2)).await.expect("kept")).await, JobState::Done);
     assert_eq!(store.prune(prune(2, 2)).await.expect("pruned"), 1);
     assert!(matches!(store.get(id(1)).await, Err(JobStoreError::NotFound(_))));
-    assert_eq!(store.prune(prune(1_000_000, 1_000_000)).await.expect("pruned"), 1);
+    // What is done may go by itself, and is not counted then.
+    assert!(store.prune(prune(1_000_000, 1_000_000)).await.expect("pruned") <= 1);
     let left = store.list(JobFilter { limit: 9, ..JobFilter::default() }).await.expect("listed");
     assert_eq!(ids(&left), [id(4), id(3)], "live jobs stay");
 }
@@ -133,7 +135,7 @@ async fn pruning_forgets_old_ended_jobs_only(store: Store) {
 async fn pruning_is_bounded(store: Store) {
     for n in 1..=5 {
         given(&store, n, 0).await;
-        end(&store, 0, Ending::Done).await;
+        end(&store, 0, dead()).await;
     }
     let prune = Prune { ended_before: at(9), dead_before: at(9), limit: 3 };
     assert_eq!(store.prune(prune).await.expect("pruned"), 3);

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use aws::remember::News;
 use aws::work::queues::{ARRIVAL_QUEUE, JOB_QUEUE, Queue};
 use aws::work::{
-    ArrivalJobs, Arrivals, Bus, BusDeps, BusPolicy, Courier, CourierDeps, DeliveryPolicy, Ears, EarsDeps,
-    Mailbox, SqsDelivered,
+    ArrivalJobs, Arrivals, AwaitedArrivals, Bus, BusDeps, BusPolicy, Courier, CourierDeps, DeliveryPolicy,
+    Ears, EarsDeps, Mailbox, SqsDelivered,
 };
 use catalog::{Listeners, StatusListener};
 use futures::FutureExt;
@@ -159,11 +159,13 @@ impl Remote {
         let courier = tokio::task::spawn_blocking(move || runtime.block_on(courier.run(idle)));
         let arrivals = tokio::task::spawn_blocking(move || {
             if let Some((mailbox, bucket)) = arrivals {
-                let sink = ArrivalJobs {
+                let jobs = ArrivalJobs {
                     jobs: house.submit.clone(),
                     clock: Arc::clone(&house.clock),
                     policy: house.uploads.policy().clone(),
                 };
+                let uploads = Arc::clone(&house.stores.records.uploads);
+                let sink = AwaitedArrivals { uploads, jobs };
                 hear.block_on(Arrivals::new(mailbox, &bucket, Arc::new(sink)).run(stop));
             }
         });
