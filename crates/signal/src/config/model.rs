@@ -167,11 +167,14 @@ pub struct Identity {
     /// `embedded:` issues tokens itself.
     pub url: String,
     pub audience: String,
+    /// The claim of an outside issuer's tokens that lists groups; those named `moderator` and `operator` give
+    /// the roles. Empty: an operator gives them here.
+    pub groups_claim: String,
 }
 
 impl Default for Identity {
     fn default() -> Self {
-        Self { url: "embedded:".into(), audience: "signal-api".into() }
+        Self { url: "embedded:".into(), audience: "signal-api".into(), groups_claim: String::new() }
     }
 }
 

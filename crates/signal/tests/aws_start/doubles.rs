@@ -3,7 +3,7 @@
 
 use std::io::Read;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -68,8 +68,13 @@ impl Double {
 
     /// The binary over the double's tables, with nothing of this machine's own credentials.
     pub fn command(&self, args: &[&str], env: &[(&str, &str)]) -> Command {
+        self.command_in(self.data.path(), args, env)
+    }
+
+    /// As [`Self::command`], with a data directory of its own.
+    pub fn command_in(&self, data: &Path, args: &[&str], env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_signal"));
-        command.args(args).arg("--data-dir").arg(self.data.path()).current_dir(self.data.path());
+        command.args(args).arg("--data-dir").arg(data).current_dir(self.data.path());
         for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
             command.env_remove(name);
         }

@@ -21,7 +21,11 @@ fn settings(config: &Config) -> anyhow::Result<Option<OidcSettings>> {
     let audience = &config.identity.audience;
     Ok(match config.entrance()? {
         Entrance::Embedded => None,
-        Entrance::Oidc { issuer } => Some(OidcSettings::new(OutsidePolicy::of(issuer, audience.clone()))),
+        Entrance::Oidc { issuer } => {
+            let groups = Some(config.identity.groups_claim.clone()).filter(|c| !c.is_empty());
+            let policy = OutsidePolicy::of(issuer, audience.clone());
+            Some(OidcSettings::new(OutsidePolicy { groups_claim: groups, ..policy }))
+        }
         Entrance::Cognito { region, pool } => {
             // Cognito's access tokens have no audience: they name the app client.
             let clients = audience.split(',').map(|c| c.trim().to_owned()).collect();
