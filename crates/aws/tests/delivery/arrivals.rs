@@ -160,9 +160,9 @@ async fn only_what_is_awaited_becomes_a_job(world: World) {
     let policy = UploadPolicy { arrival_delay: Millis(1_000), ..UploadPolicy::default() };
     let jobs = ArrivalJobs { jobs, clock: Arc::new(SystemClock), policy };
     let sink = Arc::new(AwaitedArrivals { uploads: uploads.clone(), jobs });
-    assert_eq!(sink.arrived(&key(1), false).await, Ok(Arrival::Handled));
-    assert_eq!(sink.arrived(&key(3), false).await, Ok(Arrival::Handled), "forgotten since");
-    assert_eq!(sink.arrived(&key(2), false).await, Ok(Arrival::NotYet(Millis(1_000))));
+    assert_eq!(sink.arrived(&key(1), false).await.unwrap(), Arrival::Handled);
+    assert_eq!(sink.arrived(&key(3), false).await.unwrap(), Arrival::Handled, "forgotten since");
+    assert_eq!(sink.arrived(&key(2), false).await.unwrap(), Arrival::NotYet(Millis(1_000)));
     let arrivals = Arrivals::new(mailbox.clone(), "media", sink);
     for n in 1..=3 {
         let record = record("ObjectCreated:CompleteMultipartUpload", &key(n), "01");
