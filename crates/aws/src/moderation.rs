@@ -27,14 +27,22 @@
 //!
 //! `PK = content_sha256`. Attributes `reason_code`, `note`, `added_at` (N), `added_by`, `video_id`; `list` (always
 //! `blocked`) and `added` (`<milliseconds, 15 digits>#<hash>`) are the keys of index **`BlockListByTime`**.
+//!
+//! # Table `FrameBlocks`
+//!
+//! `PK = video_id` of a rejected video. Attributes `hashes` (B, 32 bytes a picture), `reason_code`, `changed_at` (N),
+//! `lifted` (BOOL); `list` (always `frames`) and `changed` (`<milliseconds, 15 digits>#<video id>`) are the keys of
+//! index **`FrameBlocksByChange`**, which workers follow: nobody searches among pictures in the table.
 
 pub mod blocks;
+pub mod frames;
 pub mod records;
 pub mod row;
 pub mod store;
 pub mod trail;
 
 pub use blocks::{BLOCK_LIST, DynamoBlockList};
+pub use frames::{DynamoFrameBlockList, FRAME_BLOCKS};
 pub use records::MODERATION;
 pub use store::DynamoModerationStore;
 pub use trail::MODERATION_TRAIL;
@@ -43,7 +51,7 @@ use crate::dynamo::Table;
 use vocab::Millis;
 
 /// Every table of the room.
-pub const TABLES: &[&Table] = &[&MODERATION, &MODERATION_TRAIL, &BLOCK_LIST];
+pub const TABLES: &[&Table] = &[&MODERATION, &MODERATION_TRAIL, &BLOCK_LIST, &FRAME_BLOCKS];
 
 /// A time as it stands in a key: fixed width, so that text order is time order.
 fn digits(at: Millis) -> String {

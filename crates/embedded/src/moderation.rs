@@ -4,8 +4,8 @@
 
 use crate::db::{Database, fault};
 use ::moderation::{
-    BlockEntry, BlockList, ModerationRecord, ModerationStore, ModerationStoreError as Error, Trail,
-    TrailFilter,
+    BlockEntry, BlockList, FrameBlock, FrameBlockList, FrameHash, ModerationRecord, ModerationStore,
+    ModerationStoreError as Error, Trail, TrailFilter,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -47,6 +47,14 @@ CREATE TABLE IF NOT EXISTS moderation_block (
   video INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS moderation_block_at ON moderation_block (added_at, content_sha256);
+CREATE TABLE IF NOT EXISTS moderation_frame_block (
+  video INTEGER PRIMARY KEY,
+  hashes BLOB NOT NULL,
+  reason_code TEXT NOT NULL,
+  changed_at INTEGER NOT NULL,
+  lifted INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS moderation_frame_block_at ON moderation_frame_block (changed_at, video);
 ";
 
 #[derive(Debug, Clone)]
@@ -268,6 +276,72 @@ impl BlockList for EmbeddedBlockList {
                 );
                 let mut statement = c.prepare_cached(&sql).map_err(fault)?;
                 let rows = statement.query_map(params![at, content, limit(most)], block).map_err(fault)?;
+                rows.collect::<Result<_, _>>().map_err(fault)
+            })
+            .await
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct EmbeddedFrameBlockList(Database);
+
+impl EmbeddedFrameBlockList {
+    pub fn new(db: Database) -> Self {
+        Self(db)
+    }
+}
+
+const FRAME_COLUMNS: &str = "video, hashes, reason_code, changed_at, lifted";
+const HASH_BYTES: usize = 32;
+
+fn frame_block(r: &Row<'_>) -> rusqlite::Result<FrameBlock> {
+    let bytes: Vec<u8> = r.get(1)?;
+    let part = |b: &[u8]| b.iter().fold(0u64, |n, b| n << 8 | u64::from(*b));
+    let hash = |b: &[u8]| FrameHash([part(&b[..8]), part(&b[8..16]), part(&b[16..24]), part(&b[24..])]);
+    Ok(FrameBlock {
+        video: video_of(r.get(0)?),
+        hashes: bytes.chunks_exact(HASH_BYTES).map(hash).collect(),
+        reason_code: r.get(2)?,
+        changed_at: Millis(r.get(3)?),
+        is_lifted: r.get(4)?,
+    })
+}
+
+#[async_trait]
+impl FrameBlockList for EmbeddedFrameBlockList {
+    async fn put(&self, e: FrameBlock) -> Result<(), Fault> {
+        self.0
+            .write(move |tx| {
+                let sql = format!(
+                    "INSERT OR REPLACE INTO moderation_frame_block ({FRAME_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5)"
+                );
+                let bytes: Vec<u8> = e.hashes.iter().flat_map(|h| h.0).flat_map(u64::to_be_bytes).collect();
+                let row = params![e.video.0 as i64, bytes, e.reason_code, e.changed_at.0, e.is_lifted];
+                tx.prepare_cached(&sql).and_then(|mut s| s.execute(row)).map(drop).map_err(fault)
+            })
+            .await
+    }
+
+    async fn get(&self, video: VideoId) -> Result<Option<FrameBlock>, Fault> {
+        self.0
+            .read(move |c| {
+                let sql = format!("SELECT {FRAME_COLUMNS} FROM moderation_frame_block WHERE video = ?1");
+                let mut statement = c.prepare_cached(&sql).map_err(fault)?;
+                statement.query_row([video.0 as i64], frame_block).optional().map_err(fault)
+            })
+            .await
+    }
+
+    async fn changed(&self, after: (Millis, VideoId), most: usize) -> Result<Vec<FrameBlock>, Fault> {
+        self.0
+            .read(move |c| {
+                let sql = format!(
+                    "SELECT {FRAME_COLUMNS} FROM moderation_frame_block WHERE (changed_at, video) > (?1, ?2)
+                     ORDER BY changed_at, video LIMIT ?3"
+                );
+                let mut statement = c.prepare_cached(&sql).map_err(fault)?;
+                let asked = params![after.0.0, after.1.0 as i64, limit(most)];
+                let rows = statement.query_map(asked, frame_block).map_err(fault)?;
                 rows.collect::<Result<_, _>>().map_err(fault)
             })
             .await

@@ -1,9 +1,9 @@
 //! Moderation's cases on the embedded engine.
 
-use embedded::moderation::{EmbeddedBlockList, EmbeddedModerationStore, SCHEMA};
+use embedded::moderation::{EmbeddedBlockList, EmbeddedFrameBlockList, EmbeddedModerationStore, SCHEMA};
 use embedded::{Database, DbPolicy};
-use moderation::conformance::{block_list_cases, cases};
-use moderation::{BlockList, ModerationStore};
+use moderation::conformance::{block_list_cases, cases, frame_block_list_cases};
+use moderation::{BlockList, FrameBlockList, ModerationStore};
 use std::sync::Arc;
 use testkit::trials;
 
@@ -17,6 +17,9 @@ fn main() {
     let mut all = trials("embedded", cases(), || -> Arc<dyn ModerationStore> {
         Arc::new(EmbeddedModerationStore::new(database()))
     });
+    all.extend(trials("embedded_frame_blocks", frame_block_list_cases(), || -> Arc<dyn FrameBlockList> {
+        Arc::new(EmbeddedFrameBlockList::new(database()))
+    }));
     all.extend(trials("embedded_block_list", block_list_cases(), || -> Arc<dyn BlockList> {
         Arc::new(EmbeddedBlockList::new(database()))
     }));

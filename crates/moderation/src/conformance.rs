@@ -1,13 +1,20 @@
 //! What every engine of moderation's stores must promise.
 
-use crate::port::{BlockEntry, BlockList, ModerationStore, ModerationStoreError, Trail, TrailFilter};
-use crate::record::{ClassifierId, Decider, Decision, JudgedFrame, LabelSummary, ModerationRecord, action};
+use crate::phash::FrameHash;
+use crate::port::{
+    BlockEntry, BlockList, FrameBlock, FrameBlockList, ModerationStore, ModerationStoreError, Trail,
+    TrailFilter,
+};
+use crate::record::{
+    ClassifierId, Decider, Decision, JudgedFrame, LabelSummary, ModerationRecord, Resemblance, action,
+};
 use std::sync::Arc;
 use testkit::{Case, case};
 use vocab::{Finding, Millis, UserId, Verdict, VideoId};
 
 type Store = Arc<dyn ModerationStore>;
 type Blocks = Arc<dyn BlockList>;
+type Frames = Arc<dyn FrameBlockList>;
 
 /// The cases of [`ModerationStore`].
 pub fn cases() -> Vec<Case<Store>> {
@@ -32,6 +39,15 @@ pub fn block_list_cases() -> Vec<Case<Blocks>> {
         case("an_entry_is_found_until_removed", an_entry_is_found_until_removed),
         case("the_first_entry_of_a_hash_stays", the_first_entry_of_a_hash_stays),
         case("entries_are_newest_first_and_page", entries_are_newest_first_and_page),
+    ]
+}
+
+/// The cases of [`FrameBlockList`].
+pub fn frame_block_list_cases() -> Vec<Case<Frames>> {
+    vec![
+        case("an_entry_comes_back_whole_and_replaces_its_forerunner", an_entry_comes_back_whole),
+        case("changes_come_oldest_first_and_page", changes_come_oldest_first_and_page),
+        case("what_was_lifted_is_told", what_was_lifted_is_told),
     ]
 }
 
@@ -63,6 +79,13 @@ pub fn sample(video: u64) -> ModerationRecord {
         }],
         unjudged: vec!["Violence".into()],
         near: vec![Millis(1_250)],
+        resembles: Some(Resemblance {
+            video: VideoId(3),
+            matched: 7,
+            pictures: 8,
+            reason_code: "hate".into(),
+            decided_at: Millis(700),
+        }),
         decisions: vec![Decision {
             at: Millis(1_000),
             content_sha256: "ab".repeat(32),
@@ -253,4 +276,45 @@ async fn entries_are_newest_first_and_page(list: Blocks) {
         seen.extend(page.into_iter().map(|e| e.content_sha256));
     }
     assert_eq!(seen, ["c", "d", "b", "a"]);
+}
+
+fn pictures(video: u64, at: i64) -> FrameBlock {
+    let hashes = (0..200).map(|n| FrameHash([video, n, u64::MAX, 1 << 63])).collect();
+    FrameBlock {
+        video: VideoId(video),
+        hashes,
+        reason_code: "hate".into(),
+        changed_at: Millis(at),
+        is_lifted: false,
+    }
+}
+
+async fn an_entry_comes_back_whole(list: Frames) {
+    assert_eq!(list.get(VideoId(1)).await.expect("read"), None);
+    list.put(pictures(1, 10)).await.expect("put");
+    assert_eq!(list.get(VideoId(1)).await.expect("read"), Some(pictures(1, 10)));
+    list.put(pictures(1, 20)).await.expect("put");
+    list.put(pictures(1, 20)).await.expect("put twice");
+    assert_eq!(list.changed((Millis(0), VideoId(0)), 9).await.expect("read"), [pictures(1, 20)]);
+}
+
+async fn changes_come_oldest_first_and_page(list: Frames) {
+    for (video, at) in [(5, 300), (1, 400), (9, 100), (3, 300), (7, 200)] {
+        list.put(pictures(video, at)).await.expect("put");
+    }
+    let (mut after, mut seen) = ((Millis(0), VideoId(0)), Vec::new());
+    loop {
+        let page = list.changed(after, 2).await.expect("read");
+        let Some(last) = page.last() else { break };
+        after = (last.changed_at, last.video);
+        seen.extend(page.iter().map(|e| e.video.0));
+    }
+    assert_eq!(seen, [9, 7, 3, 5, 1]);
+}
+
+async fn what_was_lifted_is_told(list: Frames) {
+    list.put(pictures(1, 10)).await.expect("put");
+    let lifted = FrameBlock { is_lifted: true, hashes: Vec::new(), ..pictures(1, 30) };
+    list.put(lifted.clone()).await.expect("put");
+    assert_eq!(list.changed((Millis(20), VideoId(0)), 9).await.expect("read"), [lifted]);
 }

@@ -1,11 +1,12 @@
 //! What a moderator does: decide, take back, keep the block list. Everything leaves a trail.
 
-use crate::port::{BlockEntry, ModerationStoreError, Trail, TrailFilter};
-use crate::record::{Decider, Decision, ModerationRecord, action};
+use crate::port::{BlockEntry, FileError, FrameBlock, ModerationStoreError, Trail, TrailFilter};
+use crate::record::{Decider, Decision, Draft, ModerationRecord, action, digest_of};
 use crate::reviews::{ReviewError, Reviews};
 use crate::settle::status_of;
 use catalog::{Advance, Facts, VideoStoreError};
-use vocab::{Millis, Status, UserId, Verdict, VideoId};
+use stdx::Fault;
+use vocab::{MediaKey, Millis, Status, UserId, Verdict, VideoId};
 
 /// A point at which a test may kill the process: the record says it, the catalog does not yet.
 pub const DECIDED: &str = "moderation.decided";
@@ -127,7 +128,39 @@ impl Reviews {
             video: Some(record.video),
         };
         self.0.blocks.add(entry).await?;
-        Ok(())
+        self.block_pictures(record, why).await
+    }
+
+    /// The pictures that pass A hashed; a video that was never looked at has none.
+    async fn block_pictures(&self, record: &ModerationRecord, why: &Decision) -> Result<(), ReviewError> {
+        let Some(digest) = digest_of(&record.content_sha256) else { return Ok(()) };
+        let draft = match self.0.files.get_private(MediaKey::DraftFacts { video: record.video, digest }).await
+        {
+            Ok(draft) => draft,
+            Err(FileError::NotFound) => return Ok(()),
+            Err(e) => return Err(e.into()),
+        };
+        let draft: Draft = serde_json::from_slice(&draft).map_err(Fault::corrupt)?;
+        let hashes = draft.likeness.hashes();
+        if hashes.is_empty() {
+            return Ok(());
+        }
+        let entry = FrameBlock {
+            video: record.video,
+            hashes,
+            reason_code: why.reason_code.clone().unwrap_or_default(),
+            changed_at: why.at,
+            is_lifted: false,
+        };
+        Ok(self.0.frame_blocks.put(entry).await?)
+    }
+
+    /// Videos that look like this one are asked about no more.
+    async fn lift_pictures(&self, video: VideoId) -> Result<(), ReviewError> {
+        let Some(entry) = self.0.frame_blocks.get(video).await? else { return Ok(()) };
+        let changed_at = self.0.desk.clock.now();
+        let lifted = FrameBlock { is_lifted: true, hashes: Vec::new(), changed_at, ..entry };
+        Ok(self.0.frame_blocks.put(lifted).await?)
     }
 
     /// Takes back one's own last decision within the undo window. A rejection always; an approval
@@ -164,6 +197,7 @@ impl Reviews {
         let blocked = self.0.blocks.find(&record.content_sha256).await?;
         if blocked.is_some_and(|b| b.video == Some(id) && b.added_at == last.at) {
             self.0.blocks.remove(&record.content_sha256).await?;
+            self.lift_pictures(id).await?;
         }
         let m = record.decisions.len() - 1;
         self.note(format!("{id}:{m}"), (by, action::UNDO), Some(id), format!("{:?}", last.verdict)).await?;
@@ -251,8 +285,12 @@ impl Reviews {
     /// Stops refusing bytes.
     pub async fn unblock(&self, content_sha256: &str, by: UserId) -> Result<(), ReviewError> {
         let hash = content_sha256.trim().to_ascii_lowercase();
+        let entry = self.0.blocks.find(&hash).await?;
         if !self.0.blocks.remove(&hash).await? {
             return Err(ReviewError::NotFound);
+        }
+        if let Some(video) = entry.and_then(|e| e.video) {
+            self.lift_pictures(video).await?;
         }
         let id = format!("unblock:{hash}:{}", self.0.desk.clock.now().0);
         self.note(id, (by, action::UNBLOCK), None, hash).await

@@ -7,9 +7,12 @@ pub mod conformance;
 pub mod conformance_second_look;
 pub mod decisions;
 pub mod jobs;
+pub mod likeness;
+mod lookalikes;
 pub mod memory;
 pub mod moderator;
 mod opinion;
+pub mod phash;
 pub mod policy;
 pub mod port;
 pub mod record;
@@ -22,15 +25,24 @@ pub mod work_dir;
 
 pub use decisions::Ask;
 pub use jobs::{JudgeHandler, SETTLE, SettleHandler};
-pub use memory::{MemoryBlockList, MemoryModerationStore, MemorySecondLook, MemorySourceFiles};
-pub use moderator::{Attempt, JudgeError, Moderator, ModeratorDeps};
-pub use policy::{CloserPolicy, ModerationPolicy, Reason, Rule, SamplingPolicy, Trigger, Unjudged};
-pub use port::{
-    BlockEntry, BlockList, CloserJob, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier,
-    LocalFile, Loudness, MediaError, ModerationStore, ModerationStoreError, Progress, SampledFrame,
-    SecondLook, SecondLookJob, Sight, SourceFiles, Sprite, Trail, TrailFilter,
+pub use likeness::Likeness;
+pub use lookalikes::Lookalikes;
+pub use memory::{
+    MemoryBlockList, MemoryFrameBlockList, MemoryModerationStore, MemorySecondLook, MemorySourceFiles,
 };
-pub use record::{ClassifierId, Decider, Decision, Draft, JudgedFrame, LabelSummary, ModerationRecord};
+pub use moderator::{Attempt, JudgeError, Moderator, ModeratorDeps};
+pub use phash::FrameHash;
+pub use policy::{
+    CloserPolicy, Found, LikenessPolicy, ModerationPolicy, Reason, Rule, SamplingPolicy, Trigger, Unjudged,
+};
+pub use port::{
+    BlockEntry, BlockList, CloserJob, Content, Examination, ExamineJob, Examiner, FileError, FrameBlock,
+    FrameBlockList, FrameClassifier, LocalFile, Loudness, MediaError, ModerationStore, ModerationStoreError,
+    Progress, SampledFrame, SecondLook, SecondLookJob, Sight, SourceFiles, Sprite, Trail, TrailFilter,
+};
+pub use record::{
+    ClassifierId, Decider, Decision, Draft, JudgedFrame, LabelSummary, ModerationRecord, Resemblance,
+};
 pub use reviews::{Detail, QueuePage, ReviewError, Reviews, ReviewsDeps, Waiting};
 pub use sampling::{CloserPlan, SamplingPlan, plan};
 pub use settle::{Desk, SettleError};

@@ -1,8 +1,8 @@
 //! The ports in memory: the executable specification, and what tests run on.
 
 use crate::port::{
-    BlockEntry, BlockList, Content, FileError, LocalFile, ModerationStore, ModerationStoreError, SecondLook,
-    SecondLookJob, Sight, SourceFiles, Trail, TrailFilter,
+    BlockEntry, BlockList, Content, FileError, FrameBlock, FrameBlockList, LocalFile, ModerationStore,
+    ModerationStoreError, SecondLook, SecondLookJob, Sight, SourceFiles, Trail, TrailFilter,
 };
 use crate::record::ModerationRecord;
 use async_trait::async_trait;
@@ -113,6 +113,27 @@ impl BlockList for MemoryBlockList {
         let mut all: Vec<_> = lock(&self.0).values().cloned().collect();
         all.sort_by_key(|e| std::cmp::Reverse(place(e)));
         Ok(all.into_iter().filter(|e| before.as_ref().is_none_or(|b| place(e) < *b)).take(limit).collect())
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct MemoryFrameBlockList(Mutex<BTreeMap<VideoId, FrameBlock>>);
+
+#[async_trait]
+impl FrameBlockList for MemoryFrameBlockList {
+    async fn put(&self, entry: FrameBlock) -> Result<(), Fault> {
+        lock(&self.0).insert(entry.video, entry);
+        Ok(())
+    }
+
+    async fn get(&self, video: VideoId) -> Result<Option<FrameBlock>, Fault> {
+        Ok(lock(&self.0).get(&video).cloned())
+    }
+
+    async fn changed(&self, after: (Millis, VideoId), limit: usize) -> Result<Vec<FrameBlock>, Fault> {
+        let mut all: Vec<_> = lock(&self.0).values().cloned().collect();
+        all.sort_by_key(|e| (e.changed_at, e.video));
+        Ok(all.into_iter().filter(|e| (e.changed_at, e.video) > after).take(limit).collect())
     }
 }
 

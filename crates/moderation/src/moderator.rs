@@ -3,7 +3,10 @@
 //! Killed anywhere, the next run resumes: frames and drafts have deterministic names, the record is
 //! written before the status moves, and a decision that stands is brought into force again.
 
+use crate::likeness::{self, Likeness};
+use crate::lookalikes::Lookalikes;
 use crate::opinion::{Scene, is_overtaken, number, stands};
+use crate::policy::Found;
 use crate::port::{
     BlockEntry, BlockList, Content, Examination, ExamineJob, Examiner, FileError, FrameClassifier, LocalFile,
     MediaError, ModerationStoreError, Progress, SecondLook, SourceFiles,
@@ -30,6 +33,7 @@ pub const SETTLED: &str = "moderation.settled";
 pub struct ModeratorDeps {
     pub desk: Desk,
     pub blocks: Arc<dyn BlockList>,
+    pub lookalikes: Lookalikes,
     pub files: Arc<dyn SourceFiles>,
     pub examiner: Arc<dyn Examiner>,
     /// `None` = a person looks at everything.
@@ -187,9 +191,11 @@ impl Moderator {
         if hash(raw.path()).await.map_err(again)? != content {
             return Err(JudgeError::Changed("the file").into());
         }
-        self.keep(video.id, &record, &seen).await?;
+        let likeness = self.likeness(&seen).await?;
+        self.keep(&record, &seen, likeness.clone()).await?;
         crash::reached(KEPT);
-        let scene = Scene { seen: &seen, raw: raw.path(), upload, work: work.path(), attempt };
+        let scene =
+            Scene { seen: &seen, raw: raw.path(), upload, work: work.path(), likeness: &likeness, attempt };
         let record = self.decide(record, &scene, blocked.as_ref()).await?;
         crash::reached(RECORDED);
         let facts = Facts { source: Some(seen.source), ..Facts::default() };
@@ -283,14 +289,24 @@ impl Moderator {
         }
     }
 
+    async fn likeness(&self, seen: &Examination) -> Result<Likeness, JudgeError> {
+        let policy = self.0.desk.policy.likeness.clone();
+        if policy.found == Found::Off {
+            return Ok(Likeness::default());
+        }
+        let seen = seen.clone();
+        let look = tokio::task::spawn_blocking(move || likeness::of_files(&seen, &policy));
+        look.await.map_err(|e| again(Fault::internal(e)))
+    }
+
     /// Stores what pass A made, the facts last: where they stand, everything stands.
     async fn keep(
         &self,
-        video: VideoId,
         record: &ModerationRecord,
         seen: &Examination,
+        likeness: Likeness,
     ) -> Result<(), JudgeError> {
-        let files = &self.0.files;
+        let (files, video) = (&self.0.files, record.video);
         let digest = digest_of(&record.content_sha256).ok_or(JudgeError::Changed("the hash"))?;
         for (i, frame) in seen.frames.iter().enumerate() {
             let key = MediaKey::ReviewFrame { video, digest, n: number(i) };
@@ -309,6 +325,7 @@ impl Moderator {
             blurhash: seen.blurhash.clone(),
             loudness: seen.loudness,
             frame_times_ms: seen.frames.iter().map(|f| f.at_ms).collect(),
+            likeness,
         };
         let json = serde_json::to_vec(&draft).map_err(|e| again(Fault::internal(e)))?;
         files.put_private(MediaKey::DraftFacts { video, digest }, Content::Bytes(json.into())).await?;

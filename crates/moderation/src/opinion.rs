@@ -1,9 +1,11 @@
 //! The machine's opinion: classify the frames, rule, write it down.
 
 use crate::closer::Closer;
-use crate::moderator::{Attempt, JudgeError, Moderator};
+use crate::likeness::Likeness;
+use crate::moderator::{Attempt, JudgeError, Moderator, again};
+use crate::policy::Found;
 use crate::port::{BlockEntry, Examination, SampledFrame, Trail};
-use crate::record::{Decider, Decision, JudgedFrame, ModerationRecord, action};
+use crate::record::{Decider, Decision, JudgedFrame, ModerationRecord, Resemblance, action};
 use crate::verdict::{self, Ruling};
 use std::path::Path;
 use stdx::Fault;
@@ -15,6 +17,7 @@ pub(crate) struct Scene<'a> {
     pub raw: &'a Path,
     pub upload: UploadId,
     pub work: &'a Path,
+    pub likeness: &'a Likeness,
     pub attempt: &'a Attempt,
 }
 
@@ -46,6 +49,10 @@ impl Moderator {
                 }
             }
         }
+        record.resembles = self.resembles(&record, scene).await?;
+        if let Some(like) = &record.resembles {
+            verdict::resembles(&mut ruling, like, &desk.policy);
+        }
         record.frames = judged;
         record.labels.clone_from(&ruling.labels);
         record.unjudged.clone_from(&ruling.unjudged);
@@ -63,6 +70,18 @@ impl Moderator {
         let record = desk.store.save(record).await?;
         self.trail(&record).await?;
         Ok(record)
+    }
+
+    async fn resembles(
+        &self,
+        record: &ModerationRecord,
+        scene: &Scene<'_>,
+    ) -> Result<Option<Resemblance>, JudgeError> {
+        let policy = &self.0.desk.policy.likeness;
+        if policy.found == Found::Off {
+            return Ok(None);
+        }
+        self.0.lookalikes.find(record.video, scene.likeness, policy).await.map_err(again)
     }
 
     /// The frames with what was seen in them, numbered from `before` + 1. `None` = nobody looked: there is

@@ -82,6 +82,58 @@ impl Trigger {
     }
 }
 
+/// What to do with a video that looks like a rejected one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// Nobody compares.
+    Off,
+    /// A person decides, with the earlier decision before them.
+    Review,
+    Reject,
+}
+
+/// When a video looks like a rejected one. Pictures are compared by `phash`; measured on seven clips, each as it was,
+/// encoded anew at half the size, cropped by 6 and 15 % and framed: at the same moments at most 34 of 256 bits
+/// differ; unrelated clips differ in 90 or more, 98 at the moments of a sprite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LikenessPolicy {
+    pub found: Found,
+    /// Pictures that differ in so many of 256 bits at most are the same.
+    pub distance_max: u32,
+    /// At least this share of a video's pictures …
+    pub share_min_percent: u8,
+    /// … and so many; a video of fewer needs all of its own.
+    pub frames_min: u32,
+    /// Pictures with less to see (0–100) are not compared: black ones are all alike.
+    pub detail_min: u32,
+    /// Rejected videos that are remembered, the latest.
+    pub entries_max: usize,
+}
+
+impl Default for LikenessPolicy {
+    fn default() -> Self {
+        Self {
+            found: Found::Review,
+            distance_max: 40,
+            share_min_percent: 50,
+            frames_min: 2,
+            detail_min: 10,
+            entries_max: 10_000,
+        }
+    }
+}
+
+impl LikenessPolicy {
+    /// Whether `matched` of `pictures` say that it is the same video.
+    pub fn is_enough(&self, matched: u32, pictures: u32) -> bool {
+        let needed =
+            Trigger { at: 0, frames_min: self.frames_min, share_min_percent: self.share_min_percent };
+        pictures > 0 && matched >= needed.needed(pictures)
+    }
+}
+
 /// What happens at which confidence of one label. A finding counts for its label and all parents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,6 +191,7 @@ pub struct ModerationPolicy {
     /// The evidence could not measure what the local model catches, only what it gets wrong.
     pub machine_may_reject: bool,
     pub unjudged: Unjudged,
+    pub likeness: LikenessPolicy,
     /// A moderator may take a decision back for so long.
     pub undo_window_ms: Millis,
     /// An approved video waits so long before it is encoded. While it waits the approval can be
@@ -155,13 +208,14 @@ pub struct ModerationPolicy {
 impl Default for ModerationPolicy {
     fn default() -> Self {
         Self {
-            version: "2026-11-2".into(),
+            version: "2026-11-3".into(),
             sampling: SamplingPolicy::default(),
             rules: default_rules(),
             near_band: 5,
             closer: CloserPolicy::default(),
             machine_may_reject: false,
             unjudged: Unjudged::Allow,
+            likeness: LikenessPolicy::default(),
             undo_window_ms: Millis::from_secs(10),
             approve_grace_ms: Millis(0),
             judge_attempts: 5,
@@ -290,6 +344,14 @@ mod tests {
         let p = ModerationPolicy::default();
         assert!(!p.machine_may_reject);
         assert_eq!(p.unjudged, Unjudged::Allow);
+    }
+
+    #[test]
+    fn perceptual_matches_go_to_a_person() {
+        // Issue: "perceptual-hash block list for re-uploads"; evidence/media.md 4.3: 64 bits are too coarse.
+        let p = LikenessPolicy::default();
+        assert_eq!((p.found, p.distance_max), (Found::Review, 40));
+        assert!(p.is_enough(1, 1) && p.is_enough(4, 8) && !p.is_enough(1, 2) && !p.is_enough(0, 0));
     }
 
     #[test]

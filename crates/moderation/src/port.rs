@@ -1,5 +1,6 @@
 //! What moderation needs from engines.
 
+use crate::phash::FrameHash;
 use crate::policy::SamplingPolicy;
 use crate::record::ModerationRecord;
 use crate::sampling::CloserPlan;
@@ -289,4 +290,28 @@ pub trait BlockList: Send + Sync + 'static {
     async fn find(&self, content_sha256: &str) -> Result<Option<BlockEntry>, Fault>;
     /// Newest first, strictly before `before` (time, hash).
     async fn list(&self, before: Option<(Millis, String)>, limit: usize) -> Result<Vec<BlockEntry>, Fault>;
+}
+
+/// The pictures of a video that a person rejected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameBlock {
+    pub video: VideoId,
+    pub hashes: Vec<FrameHash>,
+    /// Why it was rejected.
+    pub reason_code: String,
+    /// When it was put here or lifted.
+    pub changed_at: Millis,
+    /// Taken back: looks like it are no longer asked about.
+    pub is_lifted: bool,
+}
+
+/// Pictures of rejected videos, one entry a video. Read from the beginning once, then what changed: no engine
+/// need search among pictures.
+#[async_trait]
+pub trait FrameBlockList: Send + Sync + 'static {
+    /// Puts the entry of its video, in the place of an earlier one.
+    async fn put(&self, entry: FrameBlock) -> Result<(), Fault>;
+    async fn get(&self, video: VideoId) -> Result<Option<FrameBlock>, Fault>;
+    /// By time of change and video, strictly after `after`; lifted ones too.
+    async fn changed(&self, after: (Millis, VideoId), limit: usize) -> Result<Vec<FrameBlock>, Fault>;
 }

@@ -1,5 +1,6 @@
 //! What is remembered of a judgement.
 
+use crate::likeness::Likeness;
 use crate::port::Loudness;
 use catalog::{SourceFacts, SpriteFacts, VerdictFacts};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,19 @@ pub struct LabelSummary {
     pub frames: u32,
     pub reject_at: Option<u8>,
     pub review_at: Option<u8>,
+}
+
+/// How far a video looks like one that was rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resemblance {
+    /// The rejected one.
+    pub video: VideoId,
+    /// Pictures that match, out of …
+    pub matched: u32,
+    pub pictures: u32,
+    /// Why that one was rejected, and when.
+    pub reason_code: String,
+    pub decided_at: Millis,
 }
 
 /// Who or what decided.
@@ -100,6 +114,9 @@ pub struct ModerationRecord {
     pub unjudged: Vec<String>,
     /// Moments just under a threshold.
     pub near: Vec<Millis>,
+    /// The rejected video that it looks like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resembles: Option<Resemblance>,
     pub decisions: Vec<Decision>,
     /// In the review queue since then.
     pub waiting_since: Option<Millis>,
@@ -124,6 +141,7 @@ impl ModerationRecord {
             labels: Vec::new(),
             unjudged: Vec::new(),
             near: Vec::new(),
+            resembles: None,
             decisions: Vec::new(),
             waiting_since: None,
             queued_at: None,
@@ -218,6 +236,9 @@ pub struct Draft {
     pub blurhash: Option<String>,
     pub loudness: Option<Loudness>,
     pub frame_times_ms: Vec<Millis>,
+    /// What it looks like, for the day it is rejected.
+    #[serde(default)]
+    pub likeness: Likeness,
 }
 
 /// The `digest` of [`vocab::MediaKey`]: the first 16 hex digits of a content hash.

@@ -2,7 +2,8 @@
 
 use crate::policy::Reason;
 use crate::port::{
-    BlockEntry, BlockList, FileError, LocalFile, ModerationStoreError, SourceFiles, Trail, TrailFilter,
+    BlockEntry, BlockList, FileError, FrameBlockList, LocalFile, ModerationStoreError, SourceFiles, Trail,
+    TrailFilter,
 };
 use crate::record::{Decider, Decision, ModerationRecord, action, digest_of};
 use crate::settle::{Desk, SettleError};
@@ -100,6 +101,7 @@ pub struct Detail {
 pub struct ReviewsDeps {
     pub desk: Desk,
     pub blocks: Arc<dyn BlockList>,
+    pub frame_blocks: Arc<dyn FrameBlockList>,
     pub files: Arc<dyn SourceFiles>,
     pub entropy: Arc<dyn Entropy>,
 }

@@ -1,7 +1,7 @@
 //! From findings to a verdict. Pure: values in, a value out.
 
-use crate::policy::{ModerationPolicy, Rule, Trigger, Unjudged};
-use crate::record::{JudgedFrame, LabelSummary};
+use crate::policy::{Found, ModerationPolicy, Rule, Trigger, Unjudged};
+use crate::record::{JudgedFrame, LabelSummary, Resemblance};
 use vocab::{Finding, Millis, Verdict, taxonomy};
 
 /// The answer, and why.
@@ -70,6 +70,23 @@ pub fn rule(frames: &[JudgedFrame], judges: Option<&[String]>, policy: &Moderati
     }
     ruling.labels = spoken.into_iter().map(|(_, _, label)| label).collect();
     ruling
+}
+
+/// A video that looks like a rejected one: what the policy says, whatever was seen in it.
+pub(crate) fn resembles(ruling: &mut Ruling, like: &Resemblance, policy: &ModerationPolicy) {
+    let said = format!(
+        "{} of {} pictures are those of {}, which was rejected ({}).",
+        like.matched, like.pictures, like.video, like.reason_code
+    );
+    match policy.likeness.found {
+        Found::Off => return,
+        Found::Review => escalate(ruling, said),
+        Found::Reject => {
+            ruling.verdict = Verdict::Reject;
+            ruling.reasons.push(said);
+        }
+    }
+    ruling.reason_code = Some("blocked_content".into());
 }
 
 /// Why a person looks whatever the frames show.

@@ -1,7 +1,7 @@
 //! The cases on the implementation in memory, and on broken ones that they must catch.
 
 use async_trait::async_trait;
-use moderation::conformance::{block_list_cases, cases};
+use moderation::conformance::{block_list_cases, cases, frame_block_list_cases};
 use moderation::{
     BlockEntry, BlockList, MemoryBlockList, MemoryModerationStore, ModerationRecord, ModerationStore,
     ModerationStoreError as Error, Trail, TrailFilter,
@@ -156,6 +156,9 @@ impl BlockList for ListSaboteur {
 fn main() {
     let mut all = trials("memory", cases(), || Arc::new(MemoryModerationStore::default()) as _);
     all.extend(trials("memory_block_list", block_list_cases(), || Arc::new(MemoryBlockList::default()) as _));
+    all.extend(trials("memory_frame_blocks", frame_block_list_cases(), || {
+        Arc::new(moderation::MemoryFrameBlockList::default()) as _
+    }));
     let caught: [(&str, Wrong, &'static [&'static str]); 7] = [
         (
             "forgets_the_condition",

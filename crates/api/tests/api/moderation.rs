@@ -39,7 +39,9 @@ async fn console() -> Console {
         };
         let blocks = Arc::new(MemoryBlockList::default());
         let entropy = deps.entropy.clone();
-        deps.reviews = Arc::new(Reviews::new(ReviewsDeps { desk, blocks, files: shown, entropy }));
+        let frame_blocks = Arc::new(moderation::MemoryFrameBlockList::default());
+        let files = shown;
+        deps.reviews = Arc::new(Reviews::new(ReviewsDeps { desk, blocks, frame_blocks, files, entropy }));
     })
     .await;
     let (owner, moderator) = (h.guest().await, h.moderator().await);

@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use catalog::{Advance, MemoryVideoStore, SourceFacts, StatusListener, Video, VideoStore, jobs::ENCODE};
 use moderation::{
     Attempt, BlockList, CloserJob, Desk, Examination, ExamineJob, Examiner, FrameClassifier, JudgeError,
-    MediaError, MemoryBlockList, MemoryModerationStore, MemorySourceFiles, ModerationPolicy,
-    ModerationRecord, ModerationStore, Moderator, ModeratorDeps, Reviews, ReviewsDeps, SampledFrame,
-    SecondLook, plan,
+    Lookalikes, MediaError, MemoryBlockList, MemoryFrameBlockList, MemoryModerationStore, MemorySourceFiles,
+    ModerationPolicy, ModerationRecord, ModerationStore, Moderator, ModeratorDeps, Reviews, ReviewsDeps,
+    SampledFrame, SecondLook, plan,
 };
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -165,6 +165,7 @@ pub struct Rig {
     pub jobs: Arc<MemoryJobStore>,
     pub store: Arc<MemoryModerationStore>,
     pub blocks: Arc<MemoryBlockList>,
+    pub frame_blocks: Arc<MemoryFrameBlockList>,
     pub files: Arc<MemorySourceFiles>,
     pub examiner: Arc<StubExaminer>,
     pub classifier: Option<Arc<StubClassifier>>,
@@ -189,6 +190,7 @@ impl Rig {
             jobs: Arc::default(),
             store: Arc::default(),
             blocks: Arc::default(),
+            frame_blocks: Arc::default(),
             files: Arc::default(),
             examiner: Arc::new(StubExaminer {
                 pass: Mutex::new(Pass::Works),
@@ -246,6 +248,7 @@ impl Rig {
         Moderator::new(ModeratorDeps {
             desk: self.desk(),
             blocks: Arc::clone(&self.blocks) as _,
+            lookalikes: Lookalikes::new(Arc::clone(&self.frame_blocks) as _),
             files: Arc::clone(&self.files) as _,
             examiner: Arc::clone(&self.examiner) as _,
             classifier: self.classifier.clone().map(|c| c as _),
@@ -259,6 +262,7 @@ impl Rig {
         Reviews::new(ReviewsDeps {
             desk: self.desk(),
             blocks: Arc::clone(&self.blocks) as _,
+            frame_blocks: Arc::clone(&self.frame_blocks) as _,
             files: Arc::clone(&self.files) as _,
             entropy: Arc::new(SeededEntropy::new(11)),
         })

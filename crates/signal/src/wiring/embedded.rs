@@ -39,6 +39,7 @@ pub async fn records(base: &Base<'_>) -> anyhow::Result<Records> {
         uploads: Arc::new(upload::EmbeddedUploadStore::new(db.clone())),
         moderation: Arc::new(moderation::EmbeddedModerationStore::new(db.clone())),
         blocks: Arc::new(moderation::EmbeddedBlockList::new(db.clone())),
+        frame_blocks: Arc::new(moderation::EmbeddedFrameBlockList::new(db.clone())),
         events: Arc::new(events::EmbeddedEventLog::new(db.clone())),
         engagement: Arc::new(engagement::EmbeddedEngagementStore::new(
             db.clone(),

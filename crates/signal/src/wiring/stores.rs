@@ -53,6 +53,7 @@ pub struct Records {
     pub uploads: Arc<dyn upload::UploadStore>,
     pub moderation: Arc<dyn moderation::ModerationStore>,
     pub blocks: Arc<dyn moderation::BlockList>,
+    pub frame_blocks: Arc<dyn moderation::FrameBlockList>,
     pub events: Arc<dyn events::EventLog>,
     pub engagement: Arc<dyn engagement::EngagementStore>,
     pub queue: Arc<dyn feed::WarmQueue>,
