@@ -13,6 +13,8 @@ pub mod fault;
 pub mod feed;
 #[cfg(feature = "identity")]
 pub mod identity;
+#[cfg(feature = "mediaconvert")]
+pub mod mediaconvert;
 #[cfg(feature = "moderation")]
 pub mod moderation;
 #[cfg(feature = "catalog")]
@@ -22,6 +24,8 @@ pub mod objects;
 #[cfg(any(feature = "feed", feature = "engagement", feature = "events"))]
 mod pack;
 pub mod policy;
+#[cfg(feature = "rekognition")]
+pub mod rekognition;
 #[cfg(all(feature = "catalog", feature = "identity", feature = "engagement"))]
 pub mod remember;
 pub mod sdk;

@@ -92,6 +92,18 @@ impl Aws {
             aws_sdk_eventbridge::config::Builder::from(&self.config).retry_partition(self.partition.clone());
         aws_sdk_eventbridge::Client::from_conf(config.build())
     }
+    #[cfg(feature = "rekognition")]
+    pub fn rekognition(&self) -> aws_sdk_rekognition::Client {
+        let config =
+            aws_sdk_rekognition::config::Builder::from(&self.config).retry_partition(self.partition.clone());
+        aws_sdk_rekognition::Client::from_conf(config.build())
+    }
+    #[cfg(feature = "mediaconvert")]
+    pub fn mediaconvert(&self) -> aws_sdk_mediaconvert::Client {
+        let config =
+            aws_sdk_mediaconvert::config::Builder::from(&self.config).retry_partition(self.partition.clone());
+        aws_sdk_mediaconvert::Client::from_conf(config.build())
+    }
     /// `path_style`: the bucket is part of the path, as stores outside AWS want it.
     pub fn s3(&self, path_style: bool) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config)

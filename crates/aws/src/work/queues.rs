@@ -14,6 +14,10 @@ pub enum Feeder {
     Us,
     /// S3, directly, through SNS or through EventBridge.
     ObjectStore,
+    /// A topic of ours.
+    Topic,
+    /// MediaConvert, through a rule of the account's default bus.
+    Encoder,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -57,8 +61,20 @@ pub const ARRIVAL_QUEUE: Queue = Queue {
     dead_retention_s: 14 * DAYS,
 };
 
+/// Jobs of MediaConvert that changed their state. A message is a nudge: the service is asked now and then.
+pub const MEDIA_QUEUE: Queue = Queue {
+    name: "media-jobs",
+    what: "EventBridge's `MediaConvert Job State Change` of jobs with our metadata",
+    fed_by: Feeder::Encoder,
+    visibility_s: 30,
+    retention_s: DAYS,
+    dead_letters: "media-jobs-dead",
+    receives_max: 5,
+    dead_retention_s: 14 * DAYS,
+};
+
 /// Every queue of a deployment. Queues of single processes (`ears.rs`) come and go with them.
-pub const QUEUES: &[&Queue] = &[&JOB_QUEUE, &ARRIVAL_QUEUE];
+pub const QUEUES: &[&Queue] = &[&JOB_QUEUE, &ARRIVAL_QUEUE, &MEDIA_QUEUE];
 
 /// Creates the queues `<prefix><name>` and their dead-letter queues; those that exist are left as they are.
 pub async fn create_queues(sqs: &Client, prefix: &str, queues: &[&Queue]) -> Result<(), Fault> {
@@ -76,11 +92,16 @@ pub async fn create_queues(sqs: &Client, prefix: &str, queues: &[&Queue]) -> Res
             (A::ReceiveMessageWaitTimeSeconds, "20".to_owned()),
             (A::RedrivePolicy, redrive.to_string()),
         ]);
-        if queue.fed_by == Feeder::ObjectStore {
-            let services = ["s3.amazonaws.com", "sns.amazonaws.com", "events.amazonaws.com"];
+        let services: &[&str] = match queue.fed_by {
+            Feeder::Us => &[],
+            Feeder::ObjectStore => &["s3.amazonaws.com", "sns.amazonaws.com", "events.amazonaws.com"],
+            Feeder::Topic => &["sns.amazonaws.com"],
+            Feeder::Encoder => &["events.amazonaws.com"],
+        };
+        if !services.is_empty() {
             // The services serve everybody: only what they do for this account may come in.
             let account = dead_arn.split(':').nth(4).unwrap_or_default();
-            attributes.insert(A::Policy, may_send(&services, ("StringEquals", "aws:SourceAccount", account)));
+            attributes.insert(A::Policy, may_send(services, ("StringEquals", "aws:SourceAccount", account)));
         }
         ensure(sqs, &format!("{prefix}{}", queue.name), attributes).await?;
     }
