@@ -9,6 +9,8 @@ use transcode::{Expectation, VerifyJob};
 
 /// A published video may be this much shorter or longer than planned, and one frame.
 const TOLERANCE_PERCENT: i64 = 2;
+/// The last frames of sound may be taken for the encoder's delay and start before the end.
+const SOUND_FRAMES_MS: i64 = 100;
 /// ffmpeg tells the time of pictures with composition offsets below zero late by the reordering delay,
 /// which is two pictures of ours; players do not. More than that is an error.
 const REORDER_PICTURES: i64 = 2;
@@ -70,6 +72,7 @@ fn check(probe: &Probe, expect: &Expectation, size: Option<(u32, u32)>) -> Resul
         if start_us(audio) != Some(0) {
             return Err(format!("the sound starts at {:?} µs", start_us(audio)));
         }
+        check_sound(probe, audio, expect)?;
     }
     let late = REORDER_PICTURES * 1_000_000 / i64::from(expect.fps.max(1)) + 1;
     match start_us(video) {
@@ -88,6 +91,17 @@ fn check_count(video: &Stream, expect: &Expectation) -> Result<(), String> {
     let is = decoded(video);
     if is == 0 || (is - planned).abs() > allowed {
         return Err(format!("{is} pictures instead of {planned}"));
+    }
+    Ok(())
+}
+
+/// Sound that is there and stops half-way is not there. A shorter source was filled up with silence.
+fn check_sound(probe: &Probe, audio: &Stream, expect: &Expectation) -> Result<(), String> {
+    let packets = probe.packets.iter().filter(|p| p.stream_index == audio.index);
+    let last_us = packets.filter_map(crate::probe::Packet::pts_us).max().unwrap_or(0);
+    let least_ms = expect.duration_ms.0 * (100 - TOLERANCE_PERCENT) / 100 - SOUND_FRAMES_MS;
+    if last_us / 1000 < least_ms {
+        return Err(format!("the sound ends at {} ms of {}", last_us / 1000, expect.duration_ms));
     }
     Ok(())
 }

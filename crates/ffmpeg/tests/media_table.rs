@@ -4,7 +4,11 @@ mod common;
 
 use common::{Bench, media, names, stem};
 use moderation::port::MediaError;
+use nix::sys::resource::{UsageWho, getrusage};
 use std::path::Path;
+
+const CHILD_MB_MAX: i64 = 1_024;
+const OUR_MB_MAX: i64 = 512;
 
 /// Name, display size, rungs by short side, length in ms, frames a second, sound.
 type Row = (&'static str, (u32, u32), &'static [u16], i64, u32, bool);
@@ -156,10 +160,20 @@ async fn publish_all(class: &str, rows: &[Row]) {
     let bench = Bench::new().await;
     let mut wrong = Vec::new();
     for row in rows {
-        if let Err(e) = publish(&bench, &media.join(class), row).await {
-            wrong.push(format!("{class}/{}: {e}", row.0));
-        }
+        let started = std::time::Instant::now();
+        let verdict = match publish(&bench, &media.join(class), row).await {
+            Ok(()) => "published".to_owned(),
+            Err(e) => {
+                wrong.push(format!("{class}/{}: {e}", row.0));
+                e
+            }
+        };
+        println!("{class}/{:<52} {verdict:<12} {:>6} ms", row.0, started.elapsed().as_millis());
     }
+    let used = |who| getrusage(who).expect("the kernel counts").max_rss() / 1_024;
+    let (child, ours) = (used(UsageWho::RUSAGE_CHILDREN), used(UsageWho::RUSAGE_SELF));
+    println!("{class}: at most {child} MB for a child and {ours} MB for us, so far");
+    assert!(child <= CHILD_MB_MAX && ours <= OUR_MB_MAX, "{child} MB and {ours} MB");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
