@@ -7,15 +7,17 @@ cd "$ROOT"
 python_tools() {
   local venv="$CACHE_DIR/venv"
   [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-  { "$venv/bin/python" -c 'import boto3' && [ -x "$venv/bin/moto_server" ]; } 2>/dev/null \
-    || "$venv/bin/pip" install --quiet --disable-pip-version-check boto3 'moto[server]>=5.2,<6'
+  { "$venv/bin/python" -c 'import boto3, m3u8' && [ -x "$venv/bin/moto_server" ]; } 2>/dev/null \
+    || "$venv/bin/pip" install --quiet --disable-pip-version-check boto3 'moto[server]>=5.2,<6' 'm3u8==6.0.0'
 }
 web_checks() { ( cd clients/web && npm run --silent typecheck && npm test --silent && npm run --silent build && npm run --silent size ); }
 format()     { cargo fmt --all --check; }
 lints()      { cargo clippy --quiet --workspace --all-targets --locked -- -D warnings; }
 compile()    { cargo test --workspace --locked --no-run --quiet; }
 classifier() { cargo build --quiet -p signal --locked && scripts/classifier.sh "$CARGO_TARGET_DIR/debug/signal"; }
-rust_tests() { cargo test --workspace --locked --no-fail-fast --quiet; }
+# And packages, as readers by other people read them.
+rust_tests() { cargo test --workspace --locked --no-fail-fast --quiet && outside_readers && node tests/outside/playlists.mjs; }
+media_requests() { python tests/outside/aws_media.py && python tests/outside/aws_vision.py; }
 aws_engines() {
   cargo test --quiet -p signal --features aws --locked --lib --test aws_start \
     && cargo build --quiet -p signal --features aws --locked \
@@ -27,7 +29,7 @@ export PATH="$CACHE_DIR/venv/bin:$PATH"
 # A double that is missing is a failure here, not a skipped test.
 export SIGNAL_TEST_REQUIRE=dynamodb,s3,sqs,oidc
 stage "tools" scripts/deps.sh test
-stage "python tools (boto3, moto)" python_tools
+stage "python tools (boto3, moto, m3u8)" python_tools
 stage "doubles" scripts/deps.sh doubles
 stage "web packages" web_packages
 stage "web client: types, unit tests, build, size" web_checks
@@ -36,6 +38,7 @@ stage "lints" lints
 stage "compile tests" compile
 stage "classifier" classifier
 stage "rust tests" rust_tests
+stage "requests to MediaConvert against its model" media_requests
 stage "browser: the whole product" browser
 stage "browser: the whole product on AWS engines" aws_engines
 stages

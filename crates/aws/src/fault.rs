@@ -15,9 +15,16 @@ const THROTTLED: &[&str] = &[
     "SlowDown",
     "TooManyRequestsException",
     "LimitExceededException",
+    "ServiceQuotaExceededException",
 ];
-const UNAVAILABLE: &[&str] =
-    &["InternalServerError", "InternalError", "ServiceUnavailable", "InternalFailure", "InternalException"];
+const UNAVAILABLE: &[&str] = &[
+    "InternalServerError",
+    "InternalError",
+    "ServiceUnavailable",
+    "InternalFailure",
+    "InternalException",
+    "InternalServerErrorException",
+];
 
 /// The fault of a call that failed. `what` names the call in the message.
 pub fn of<E, R>(what: &str, e: SdkError<E, R>) -> Fault
