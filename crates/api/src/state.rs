@@ -20,6 +20,7 @@ use std::sync::Arc;
 use stdx::{Clock, Entropy, Fault};
 use telemetry::Indicators;
 use tokio::sync::Semaphore;
+use transcode::captions::CaptionsDesk;
 use upload::Uploads;
 use utoipa::ToSchema;
 use work::JobStore;
@@ -36,6 +37,7 @@ pub struct Deps {
     pub videos: Arc<dyn VideoStore>,
     pub library: Arc<dyn LibraryStore>,
     pub owners: Arc<Owners>,
+    pub captions: Arc<CaptionsDesk>,
     pub jobs: Arc<dyn JobStore>,
     pub uploads: Arc<Uploads>,
     pub reviews: Arc<Reviews>,

@@ -260,6 +260,7 @@ fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Res
         videos: Arc::clone(&house.videos),
         library: Arc::clone(&house.library),
         owners: Arc::clone(&house.owners),
+        captions: Arc::clone(&house.captions),
         jobs: Arc::clone(&house.jobs),
         uploads: Arc::clone(&house.uploads),
         reviews: Arc::clone(&house.reviews),

@@ -1,5 +1,6 @@
 //! What travels: one place for every shape that more than one route answers with.
 
+pub mod captions;
 pub mod feed;
 pub mod hydrate;
 pub mod moderation;
@@ -11,6 +12,7 @@ pub mod upload;
 pub mod user;
 pub mod video;
 
+pub use captions::CaptionsList;
 pub use owner::Owner;
 pub use page::{Page, PageQuery};
 pub use playback::Playback;

@@ -1,6 +1,7 @@
 //! Every route. Adding an area is one `mod` line and one `merge`.
 
 pub mod auth;
+pub mod captions;
 pub mod config;
 pub mod demo;
 pub mod events;
@@ -25,6 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub fn all() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(auth::router())
+        .merge(captions::router())
         .merge(config::router())
         .merge(demo::router())
         .merge(events::router())

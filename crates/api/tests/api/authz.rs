@@ -60,6 +60,10 @@ fn table() -> Vec<Row> {
         row("auth_operator", Open),
         row("auth_refresh", Open),
         row("auth_register", Open),
+        row("captions_delete", Owner),
+        row("captions_get", Owner),
+        row("captions_list", Owner),
+        row("captions_put", Owner),
         row("config_get", Open),
         row("demo_progress", Session),
         row("demo_start", Session).with(|| json!({})),
@@ -180,6 +184,7 @@ async fn path(h: &House, operation: &Operation, row: &Row, people: &People) -> S
         .iter()
         .fold(template.to_owned(), |p, part| p.replace(part, &id))
         .replace("{n}", "1")
+        .replace("{language}", "en")
         .replace("{sha256}", &"0".repeat(64))
 }
 

@@ -30,6 +30,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stdx::{Clock, Entropy, Fault, ManualClock, SeededEntropy};
 use telemetry::Indicators;
 use tower::ServiceExt;
+use transcode::MemoryMediaStore;
+use transcode::captions::{CaptionLimits, CaptionsDeps, CaptionsDesk};
 use upload::{MemoryRawStore, MemoryUploadStore, UploadPolicy, Uploads, UploadsDeps};
 use vocab::{
     Bytes, DeviceId, FailureReason, Kbps, MediaKey, Millis, PackageId, RenditionId, RungName, Status, UserId,
@@ -47,6 +49,7 @@ pub struct House {
     pub videos: Arc<dyn VideoStore>,
     pub library: Arc<dyn LibraryStore>,
     pub objects: Arc<MemoryObjectReader>,
+    pub media: Arc<MemoryMediaStore>,
     pub jobs: Arc<MemoryJobStore>,
     pub issuer: Arc<Issuer>,
     pub hub: Arc<Hub>,
@@ -205,6 +208,14 @@ pub async fn house_with(change: impl FnOnce(&mut Deps)) -> House {
         entropy: entropy.clone(),
         policy: EventPolicy::default(),
     };
+    let media = Arc::new(MemoryMediaStore::new(std::env::temp_dir()));
+    let owners = Arc::new(Owners::new(owners, CatalogPolicy::default()));
+    let captions = CaptionsDeps {
+        owners: owners.clone(),
+        videos: videos.clone(),
+        media: media.clone(),
+        limits: CaptionLimits::default(),
+    };
     let mut deps = Deps {
         config: ApiConfig { public_url: PUBLIC_URL.into(), demo_enabled: true, ..ApiConfig::default() },
         clock: ticking,
@@ -214,12 +225,14 @@ pub async fn house_with(change: impl FnOnce(&mut Deps)) -> House {
         verifier: Arc::new(verifier),
         videos: videos.clone(),
         library: library.clone(),
-        owners: Arc::new(Owners::new(owners, CatalogPolicy::default())),
+        owners,
+        captions: Arc::new(CaptionsDesk::new(captions)),
         jobs: job_store.clone(),
         uploads: Arc::new(Uploads::new(uploads, UploadPolicy::default(), CatalogPolicy::default().metadata)),
         reviews: Arc::new(Reviews::new(ReviewsDeps {
             desk,
             blocks: Arc::new(MemoryBlockList::default()),
+            frame_blocks: Arc::new(moderation::MemoryFrameBlockList::default()),
             files: Arc::new(MemorySourceFiles::default()),
             entropy,
         })),
@@ -249,6 +262,7 @@ pub async fn house_with(change: impl FnOnce(&mut Deps)) -> House {
         videos,
         library,
         objects,
+        media,
         jobs: job_store,
         issuer,
         hub,

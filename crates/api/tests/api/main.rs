@@ -1,6 +1,7 @@
 //! The whole entrance over memory stores, in process.
 
 mod authz;
+mod captions;
 mod connections;
 mod documents;
 mod events;
