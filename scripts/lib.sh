@@ -36,3 +36,11 @@ web_packages() {
   ( cd "$ROOT/clients/web" && { { [ -d node_modules ] && [ node_modules/.package-lock.json -nt package-lock.json ]; } \
     || npm install --no-save --no-audit --no-fund --loglevel=error; } )
 }
+
+# Installs the readers of tests/outside/playlists.mjs into the tool cache, as their lock file names them.
+outside_readers() {
+  local from="$ROOT/tools/playlists" to="$CACHE_DIR/tools/playlists"
+  cmp -s "$from/package-lock.json" "$to/node_modules/.lock" && return 0
+  rm -rf "$to" && mkdir -p "$to" && cp "$from/"{package.json,package-lock.json,.npmrc} "$to/"
+  ( cd "$to" && npm install --no-save --no-audit --no-fund --loglevel=error ) && cp "$from/package-lock.json" "$to/node_modules/.lock"
+}
