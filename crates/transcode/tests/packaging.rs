@@ -78,7 +78,11 @@ async fn every_combination_of_options_is_a_package_that_hangs_together() {
                     let met = walk(&world).await;
                     let package = world.get(1).await.package.expect("a package");
                     let of = |name: &str| met.iter().filter(|p| p.ends_with(name)).count();
-                    assert_eq!(of("/iframes.m3u8"), if i_frames { package.renditions.len() } else { 0 }, "{packaging:?}");
+                    assert_eq!(
+                        of("/iframes.m3u8"),
+                        if i_frames { package.renditions.len() } else { 0 },
+                        "{packaging:?}"
+                    );
                     let renditions = package.renditions.len() + usize::from(sound == Sound::Own);
                     assert_eq!(of("/media.m3u8"), renditions, "{packaging:?}");
                     assert_eq!(of("/media.mp4"), if files == Files::Single { renditions } else { 0 });
