@@ -22,8 +22,10 @@ mod ports;
 mod put;
 mod raw;
 mod settings;
+#[cfg(feature = "mediaconvert")]
+pub(crate) mod tracks;
 
-pub use contract::{BUCKET, BucketContract, CorsRule, LifecycleRule};
+pub use contract::{BUCKET, BucketContract, CorsRule, ENCODED_DAYS, LifecycleRule};
 pub use settings::{Encryption, PartSums, S3Policy, S3Settings};
 
 use crate::sdk::Aws;
