@@ -3,13 +3,13 @@
 use crate::error::Halt;
 use crate::names::{Names, Run};
 use crate::port::Progress;
-use crate::shelf::Shelf;
+use crate::shelf::{Shelf, Shelved};
 use crate::strays;
-use crate::transcoder::{TranscodeError, Transcoder};
+use crate::transcoder::{Order, TranscodeError, Transcoder};
 use crate::waves::Wave;
-use catalog::{Edit, Growth, Package, Video, VideoStoreError, moves};
+use catalog::{Edit, Growth, Package, QualityFacts, RenditionFacts, Video, VideoStoreError, moves};
 use stdx::crash;
-use vocab::{Millis, RungName, VideoId};
+use vocab::{Kbps, Millis, RungName, VideoId};
 
 /// Points at which a test may kill the process.
 pub const GROWING: &str = "transcode.growing";
@@ -110,21 +110,41 @@ impl Transcoder {
         let work = self.work_dir(video)?;
         let names = Names::new(video, run);
         let shelf = Shelf { media: self.0.media.as_ref(), video, names: &names };
+        let (order, quality) = self.tuned(video.id, order, &work).await?;
         let encoded = self.encode(video, &order, &work, &progress).await?;
         crash::reached(GROWN_ENCODED);
         if !self.find(video.id).await?.is_some_and(|v| moves::may_grow(&v, old.id)) {
             return Ok(false);
         }
         let shelved = shelf.put_renditions(&encoded, &order.plan).await?;
-        let package = shelf.put_grown(old, &shelved, &[], &order.draft).await?;
+        let useless = self.useless(old, &shelved, &order);
+        let package = shelf.put_grown(old, &shelved, &useless, &order.draft).await?;
         let pending = old.pending.iter().copied().filter(|r| !rungs.contains(r)).collect();
-        let package = Package { pending, ..package };
+        let quality = recorded(old.quality.clone(), quality, useless);
+        let package = Package { pending, quality, ..package };
         crash::reached(GROWN_STORED);
         self.verify(&shelf, &order, (&shelved, &package), (&work, &progress)).await?;
         crash::reached(GROWN_VERIFIED);
         let swapped = self.swap(video.id, old, package).await?;
         crash::reached(GROWN);
         Ok(swapped)
+    }
+
+    /// Published rungs that the new ones make useless. The new are kept, as they are paid for.
+    fn useless(&self, old: &Package, shelved: &[Shelved], order: &Order) -> Vec<RungName> {
+        let policy = &self.0.profile.per_title;
+        if !policy.enabled {
+            return vec![];
+        }
+        let added = shelved.iter().map(|s| s.facts.clone());
+        let all: Vec<RenditionFacts> = old.renditions.iter().cloned().chain(added).collect();
+        let muxed = order.plan.audio.as_ref().filter(|_| old.tracks.sound.is_none());
+        let audio = muxed.map_or(Kbps(0), |a| a.kbps);
+        let mut useless = policy.useless(&all, audio);
+        // Players start with the first of the old ones, at the size they know: it stays.
+        let start = old.renditions.first().map(|r| r.rung);
+        useless.retain(|r| Some(*r) != start && old.renditions.iter().any(|o| o.rung == *r));
+        useless
     }
 
     /// `false`: the video no longer shows `old` to anybody.
@@ -146,6 +166,25 @@ impl Transcoder {
         }
         outcome
     }
+}
+
+/// What earlier waves recorded and what this one does.
+fn recorded(
+    old: Option<QualityFacts>,
+    new: Option<QualityFacts>,
+    useless: Vec<RungName>,
+) -> Option<QualityFacts> {
+    let (old, mut facts) = match (old, new) {
+        (old, Some(new)) => (old, new),
+        (Some(old), None) => (None, old),
+        (None, None) => return None,
+    };
+    if let Some(old) = old {
+        facts.crf_centi.splice(0..0, old.crf_centi);
+        facts.dropped.splice(0..0, old.dropped);
+    }
+    facts.dropped.extend(useless);
+    Some(facts)
 }
 
 /// What a video lacks of a wave.

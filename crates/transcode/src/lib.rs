@@ -1,16 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+pub mod captions;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
 pub mod growth;
-pub mod captions;
 pub mod jobs;
 pub mod ladder;
-mod manifest;
 pub mod look;
+mod manifest;
 pub mod memory;
 pub mod names;
+pub mod per_title;
 pub mod policy;
 pub mod port;
 pub mod shelf;
@@ -24,10 +25,11 @@ pub use ladder::{LadderPlan, PlannedRung, plan};
 pub use look::Look;
 pub use memory::{MemoryEncoder, MemoryMediaStore};
 pub use names::{Names, Run};
+pub use per_title::{Metric, Probed};
 pub use policy::{LadderProfile, LazyTop, WavePolicy};
 pub use port::{
     Audience, EncodeJob, Encoded, EncodedTrack, Encoder, Expectation, MediaStore, MediaStoreError, Origin,
-    VerifyJob,
+    ProbeJob, VerifyJob,
 };
 pub use transcoder::{TranscodeError, Transcoder, TranscoderDeps};
 pub use waves::Wave;

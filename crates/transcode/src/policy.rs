@@ -35,6 +35,7 @@ pub struct LadderProfile {
     /// A picture smaller than this on its short side is no video.
     pub short_side_min: u32,
     pub waves: WavePolicy,
+    pub per_title: PerTitle,
     /// How renditions are laid out (ADR 0014).
     pub packaging: Packaging,
 }
@@ -61,6 +62,54 @@ pub struct WavePolicy {
     pub lost_after: Millis,
     /// How long a wave waits that comes before the publication it follows.
     pub wait: Millis,
+}
+
+/// How the quality of a video is chosen: see [`crate::per_title`] and ADR 0013.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PerTitle {
+    pub enabled: bool,
+    /// Shorter videos are not worth a probe.
+    pub from_ms: Millis,
+    /// The two qualities that are probed, the finer first, in hundredths of a CRF.
+    pub probe_crf_centi: [u16; 2],
+    pub target_vmaf_centi: u32,
+    /// Where nothing measures VMAF: about the same on the clips we have.
+    pub target_ssim_centi: u32,
+    pub crf_min_centi: u16,
+    pub crf_max_centi: u16,
+    /// Each rung below the top is finer by this …
+    pub step_centi: u16,
+    /// … at most so many times.
+    pub steps_max: u16,
+    /// Places in the video that are probed …
+    pub samples: u8,
+    /// … which together are at most this share of it …
+    pub sample_percent: u8,
+    /// … and this long.
+    pub samples_ms_max: Millis,
+    /// Rungs below one of so few bits of picture are useless.
+    pub enough_kbps: Kbps,
+}
+
+impl Default for PerTitle {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            from_ms: Millis(5_000),
+            probe_crf_centi: [2_400, 3_000],
+            target_vmaf_centi: 9_500,
+            target_ssim_centi: 9_940,
+            crf_min_centi: 1_900,
+            crf_max_centi: 3_300,
+            step_centi: 150,
+            steps_max: 2,
+            samples: 2,
+            sample_percent: 7,
+            samples_ms_max: Millis(2_000),
+            enough_kbps: Kbps(250),
+        }
+    }
 }
 
 /// When the top rung is encoded.
@@ -120,6 +169,7 @@ impl Default for LadderProfile {
             window_min_ms: Millis(100),
             short_side_min: 16,
             waves: WavePolicy::default(),
+            per_title: PerTitle::default(),
             packaging: Packaging::default(),
         }
     }

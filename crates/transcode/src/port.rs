@@ -1,6 +1,7 @@
 //! What encoding needs from engines.
 
 use crate::ladder::LadderPlan;
+use crate::per_title::Probed;
 use async_trait::async_trait;
 use bytes::Bytes;
 use catalog::SourceFacts;
@@ -32,6 +33,20 @@ pub struct EncodeJob {
     /// Pass A's measurement; `None` = silent or never measured: the level stays as it is.
     pub loudness: Option<Loudness>,
     pub progress: Progress,
+}
+
+/// A sample of the top rung at two qualities.
+#[derive(Clone)]
+pub struct ProbeJob {
+    pub video: VideoId,
+    /// The raw file; read only.
+    pub source: PathBuf,
+    /// An empty directory of this job alone. The caller removes it.
+    pub work_dir: PathBuf,
+    pub plan: LadderPlan,
+    /// Start and length of each place in the source.
+    pub samples: Vec<(Millis, Millis)>,
+    pub crf_centi: [u16; 2],
 }
 
 /// A CMAF track file: `ftyp`, `moov`, then one `moof`+`mdat` a GOP.
@@ -78,6 +93,10 @@ pub trait Encoder: Send + Sync + 'static {
     fn fingerprint(&self) -> String;
     /// Dropping the future kills the work.
     async fn encode(&self, job: EncodeJob) -> Result<Encoded, MediaError>;
+    /// Measures what the plan's top rung gives at two qualities. `None`: nothing here measures quality.
+    async fn probe(&self, _: ProbeJob) -> Result<Option<Probed>, MediaError> {
+        Ok(None)
+    }
     /// Decodes every file to its end. `Failed` says what is wrong with the first bad one.
     async fn verify(&self, job: VerifyJob) -> Result<(), MediaError>;
 }

@@ -5,12 +5,14 @@ use crate::error::Halt;
 use crate::ladder::{LadderPlan, plan};
 use crate::names::{Names, Run};
 use crate::policy::LadderProfile;
-use crate::port::{EncodeJob, Encoder, Expectation, LocalFile, MediaStore, Origin, Progress, VerifyJob};
+use crate::port::{
+    EncodeJob, Encoder, Expectation, LocalFile, MediaStore, Origin, ProbeJob, Progress, VerifyJob,
+};
 use crate::shelf::{Shelf, Shelved};
 use crate::strays;
 use crate::waves::Wave;
 use catalog::jobs::{Eraser, SECOND_WAVE};
-use catalog::{Advance, Facts, Package, StatusListener, Video, VideoStore, VideoStoreError};
+use catalog::{Advance, Facts, Package, QualityFacts, StatusListener, Video, VideoStore, VideoStoreError};
 use moderation::Draft;
 use moderation::record::digest_of;
 use moderation::work_dir::WorkDir;
@@ -137,6 +139,9 @@ impl Transcoder {
         let pending: Vec<RungName> = whole.plan.names().into_iter().filter(|r| !first.contains(r)).collect();
         let order = whole.only(&first);
         let work = self.work_dir(&video)?;
+        // A first wave does not wait for probes: they cost a third of it, and the bits are in the larger rungs.
+        let (order, quality) =
+            if pending.is_empty() { self.tuned(video.id, order, &work).await? } else { (order, None) };
         let names = Names::new(&video, run);
         let shelf = Shelf { media: self.0.media.as_ref(), video: &video, names: &names };
         let encoded = self.encode(&video, &order, &work, &progress).await?;
@@ -147,7 +152,7 @@ impl Transcoder {
         }
         let shelved = shelf.put_renditions(&encoded, &order.plan).await?;
         crash::reached(RENDITIONS_STORED);
-        let package = Package { pending, ..shelf.put_package(&shelved, &order.draft).await? };
+        let package = Package { pending, quality, ..shelf.put_package(&shelved, &order.draft).await? };
         crash::reached(PACKAGE_STORED);
         progress(STORE_PERCENT);
         let step = Advance::new(video.id, Status::Encoding, Status::Verifying, self.0.clock.now());
@@ -162,6 +167,37 @@ impl Transcoder {
     pub(crate) fn work_dir(&self, video: &Video) -> Result<WorkDir, Fault> {
         let name = format!("{}-{:016x}", video.id, self.0.entropy.u64());
         Ok(WorkDir::create(&self.0.work_root, &name)?)
+    }
+
+    /// The order at the quality its top rung needs, where that can be measured. Quality is worth no
+    /// failure: without a measurement the profile's stands.
+    pub(crate) async fn tuned(
+        &self,
+        video: VideoId,
+        order: Order,
+        work: &WorkDir,
+    ) -> Result<(Order, Option<QualityFacts>), Fault> {
+        let policy = &self.0.profile.per_title;
+        let samples = policy.samples(&order.plan);
+        if samples.is_empty() {
+            return Ok((order, None));
+        }
+        let job = ProbeJob {
+            video,
+            source: order.raw.path().to_owned(),
+            work_dir: work.room("probes")?,
+            plan: order.plan.clone(),
+            samples,
+            crf_centi: policy.probe_crf_centi,
+        };
+        let probed = self.0.encoder.probe(job).await.unwrap_or_else(|e| {
+            tracing::warn!(%video, error = %e, "the quality could not be probed");
+            None
+        });
+        let Some(probed) = probed else { return Ok((order, None)) };
+        let (plan, facts) = policy.tuned(&order.plan, probed);
+        tracing::info!(%video, metric = facts.metric, scores = ?probed.scores_centi, crf = ?facts.crf_centi, "probed");
+        Ok((Order { plan, ..order }, Some(facts)))
     }
 
     /// Before the publication, so that no published video waits for a wave that nobody ordered.

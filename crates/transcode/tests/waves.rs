@@ -4,19 +4,19 @@ mod world;
 
 use catalog::jobs::{SECOND_WAVE, TOP_RUNG};
 use transcode::look::Look;
-use transcode::{Audience, LazyTop};
+use transcode::{Audience, LazyTop, Metric};
 use vocab::RungName;
 use work::{JobContext, JobHandler, NewJob};
 use world::*;
 
 async fn published() -> World {
-    let w = World::with_profile(LadderProfile::default()).await.with(video(7)).await;
+    let w = World::with_profile(fixed()).await.with(video(7)).await;
     assert_eq!(w.run(7).await.expect("publishes"), Status::Published);
     w
 }
 
 fn lazy() -> LadderProfile {
-    let mut profile = LadderProfile::default();
+    let mut profile = fixed();
     profile.waves.lazy_top = LazyTop::Views(50);
     profile
 }
@@ -145,7 +145,7 @@ async fn other_bytes_than_those_that_were_judged_add_nothing() {
 async fn a_wave_that_comes_before_its_publication_waits() {
     let mut v = video(7);
     v.status = Status::Verifying;
-    let w = World::with_profile(LadderProfile::default()).await.with(v).await;
+    let w = World::with_profile(fixed()).await.with(v).await;
     assert_eq!(w.grow(7, Wave::Second).await.expect("waits"), Grown::NotYet);
     assert_eq!(w.grow(8, Wave::Second).await.expect("is gone"), Grown::Done);
 }
@@ -205,4 +205,24 @@ async fn a_second_wave_that_the_queue_lost_is_ordered_again() {
     assert_eq!(w.ordered(SECOND_WAVE).await, 1);
     w.grow(7, Wave::Second).await.expect("grows");
     assert_eq!(shorts(&w.get(7).await).len(), 4);
+}
+
+#[tokio::test]
+async fn probes_choose_the_quality_and_useless_rungs_go() {
+    let w = World::with_profile(LadderProfile::default()).await.with(video(7)).await;
+    w.run(7).await.expect("publishes");
+    let first = w.get(7).await.package.expect("a package");
+    assert_eq!(first.quality, None, "publication does not wait for probes");
+    let scores_centi = [9_700, 9_100];
+    *w.encoder.probed.lock().expect("no panic") = Some(Probed { metric: Metric::Vmaf, scores_centi });
+    w.grow(7, Wave::Second).await.expect("grows");
+    let grown = w.get(7).await;
+    // The pictures of this encoder are so small that 240p helps nobody; the first of the list stays.
+    assert_eq!(shorts(&grown), [360, 540, 720]);
+    let quality = grown.package.expect("a package").quality.expect("a record");
+    assert_eq!((quality.metric.as_str(), quality.target_centi), ("vmaf", 9_500));
+    assert_eq!(quality.crf_centi, [(RungName(540), 2_450), (RungName(720), 2_600)]);
+    assert_eq!(quality.dropped, [RungName(240)]);
+    let key = MediaKey::Init { video: VideoId(7), rendition: first.renditions[1].id };
+    w.media.inner.get(key).await.expect("who plays it goes on");
 }

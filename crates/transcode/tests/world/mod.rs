@@ -15,7 +15,7 @@ pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 pub use stdx::{Fault, ManualClock, SeededEntropy};
 pub use transcode::{
     EncodeJob, Encoded, Encoder, Grown, LadderProfile, MediaStore, MediaStoreError, MemoryEncoder,
-    MemoryMediaStore, Run, TranscodeError, Transcoder, TranscoderDeps, VerifyJob, Wave,
+    MemoryMediaStore, ProbeJob, Probed, Run, TranscodeError, Transcoder, TranscoderDeps, VerifyJob, Wave,
 };
 pub use vocab::{Bytes, FailureReason, JobId, MediaKey, Millis, Status, UploadId, UserId, Verdict, VideoId};
 pub use work::{JobFilter, Jobs, MemoryJobStore};
@@ -102,6 +102,8 @@ impl Meanwhile {
 pub struct Enc {
     pub inner: MemoryEncoder,
     pub refuses: AtomicBool,
+    /// What a probe says.
+    pub probed: std::sync::Mutex<Option<Probed>>,
     /// Happens during the next encode.
     pub meanwhile: std::sync::Mutex<Option<(Arc<Videos>, Meanwhile)>>,
     pub fails_verify: AtomicBool,
@@ -121,6 +123,9 @@ impl Encoder for Enc {
             what.happen(&videos, job.video).await;
         }
         self.inner.encode(job).await
+    }
+    async fn probe(&self, _: ProbeJob) -> Result<Option<Probed>, MediaError> {
+        Ok(*self.probed.lock().expect("no panic"))
     }
     async fn verify(&self, job: VerifyJob) -> Result<(), MediaError> {
         if self.fails_verify.load(Ordering::SeqCst) {
@@ -244,9 +249,16 @@ pub fn video(id: u64) -> Video {
     }
 }
 
+/// The profile's quality for every video: made-up pictures have no bits to speak of.
+pub fn fixed() -> LadderProfile {
+    let mut profile = LadderProfile::default();
+    profile.per_title.enabled = false;
+    profile
+}
+
 /// Everything in one wave.
 pub fn at_once() -> LadderProfile {
-    let mut profile = LadderProfile::default();
+    let mut profile = fixed();
     profile.waves.first_wave_max = None;
     profile
 }
