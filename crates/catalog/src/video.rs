@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use vocab::{
-    Bytes, FailureReason, Kbps, Millis, PackageId, RenditionId, RungName, Status, UploadId, UserId, VideoId,
-    Visibility,
+    Bytes, Codec, FailureReason, Kbps, Millis, PackageId, RenditionId, RungName, Status, UploadId, UserId,
+    VideoId, Visibility,
 };
 
 /// What the owner wants done to the picture and sound before publication.
@@ -64,6 +64,12 @@ pub struct RenditionFacts {
     pub layout: Layout,
 }
 
+impl RenditionFacts {
+    pub fn codec(&self) -> Codec {
+        Codec::of(&self.codecs)
+    }
+}
+
 /// How a rendition lies in the store, beyond its init segment, segments and media playlist.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -103,6 +109,9 @@ pub struct Tracks {
     /// By language.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub captions: Vec<CaptionsFacts>,
+    /// Rungs that were encoded in AV1 too, whether or not that was worth showing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub av1: Vec<RungName>,
 }
 
 impl Tracks {

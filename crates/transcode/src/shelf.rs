@@ -215,7 +215,7 @@ impl Shelf<'_> {
             sprite: draft.sprite.clone(),
             pending: vec![],
             quality: None,
-            tracks: Tracks { sound: first.sound.clone(), captions },
+            tracks: Tracks { sound: first.sound.clone(), captions, av1: vec![] },
         };
         let playlist = manifest::multivariant(video, &made);
         self.put(MediaKey::Multivariant { video, package }, playlist).await?;

@@ -14,6 +14,28 @@ impl core::fmt::Display for RungName {
     }
 }
 
+/// How the pictures of a rung are coded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Codec {
+    /// What everything plays.
+    #[default]
+    H264,
+    /// A third smaller at the same quality, where it plays.
+    Av1,
+}
+
+impl Codec {
+    /// Of an RFC 6381 list, e.g. `av01.0.05M.08,mp4a.40.2`.
+    pub fn of(codecs: &str) -> Self {
+        if codecs.split(',').any(|c| c.trim_start().starts_with("av01")) { Self::Av1 } else { Self::H264 }
+    }
+
+    pub fn is_h264(&self) -> bool {
+        *self == Self::H264
+    }
+}
+
 /// One step of the plan: a size and the band its video bitrate stays in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rung {
@@ -37,6 +59,14 @@ pub const START_RUNG: RungName = RungName(360);
 mod tests {
     use super::*;
     use std::vec::Vec;
+
+    #[test]
+    fn a_codec_is_known_by_its_registered_name() {
+        assert_eq!(Codec::of("avc1.64001f,mp4a.40.2"), Codec::H264);
+        assert_eq!(Codec::of("av01.0.05M.08,mp4a.40.2"), Codec::Av1);
+        assert_eq!(Codec::of("mp4a.40.2, av01.0.05M.08"), Codec::Av1);
+        assert_eq!(Codec::of(""), Codec::default());
+    }
 
     #[test]
     fn the_ladder_is_the_seeds_four_rungs() {

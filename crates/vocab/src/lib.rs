@@ -17,7 +17,7 @@ pub mod view;
 pub use id::{
     DeviceId, IdParseError, ImpressionId, JobId, PackageId, RenditionId, UploadId, UserId, VideoId,
 };
-pub use ladder::{Rung, RungName};
+pub use ladder::{Codec, Rung, RungName};
 pub use media_key::{CacheClass, MediaKey, MediaKeyError};
 pub use status::{FailureReason, Status, Visibility};
 pub use unit::{Bytes, Kbps, Millis};

@@ -175,6 +175,7 @@ fn facts() -> Facts {
                     single_file: true,
                 }),
                 captions: vec![CaptionsFacts { language: "pt-BR".into(), id: RenditionId(9) }],
+                av1: vec![RungName(360)],
             },
         }),
         published_at: Some(at(4)),
