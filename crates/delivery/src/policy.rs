@@ -6,7 +6,7 @@ use vocab::{Bytes, Millis};
 pub struct DeliveryPolicy {
     /// What the hot cache may hold. It fills as it is read; an idle one weighs nothing.
     pub hot_bytes_max: Bytes,
-    /// A larger object is answered but not kept.
+    /// A larger object is answered but not kept. The top rung of the longest video in one file is 45 MB.
     pub hot_object_bytes_max: Bytes,
     /// How long a video's standing is believed without asking: the bound on a takedown.
     pub standing_ttl: Millis,
@@ -26,7 +26,7 @@ impl Default for DeliveryPolicy {
     fn default() -> Self {
         Self {
             hot_bytes_max: Bytes(256 << 20),
-            hot_object_bytes_max: Bytes(16 << 20),
+            hot_object_bytes_max: Bytes(64 << 20),
             standing_ttl: Millis(1_000),
             standings_max: 100_000,
             negative_ttl: Millis(1_000),

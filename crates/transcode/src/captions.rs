@@ -184,7 +184,7 @@ async fn show(
     let shown = video.package.as_ref().filter(|p| moves::may_grow(&video, p.id));
     if let (Some(old), Some(captions)) = (shown, &edit.captions) {
         let new = captioned(media, &video, old, captions).await?;
-        edit.package = (new != *old).then(|| Growth { instead_of: old.id, package: new });
+        edit.package = (new != *old).then_some(Growth { instead_of: old.id, package: new });
     }
     if edit.package.is_none() && edit.captions.as_ref() == Some(&video.captions) {
         return Ok(Some(video));

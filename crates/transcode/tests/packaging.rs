@@ -51,7 +51,7 @@ async fn walk(world: &World) -> Vec<String> {
         let key = MediaKey::from_public_path(&path).unwrap_or_else(|_| panic!("{path}"));
         let bytes = world.media.get(key).await.unwrap_or_else(|e| panic!("{path}: {e}"));
         if path.ends_with(".m3u8") {
-            open.extend(addresses(&path, &String::from_utf8(bytes.to_vec()).expect("text")));
+            open.extend(addresses(&path, std::str::from_utf8(&bytes).expect("text")));
         }
         met.push(path);
     }
