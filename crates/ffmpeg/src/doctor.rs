@@ -91,6 +91,11 @@ pub(crate) async fn features(ffmpeg: &Path) -> Result<Features, Fault> {
     Ok(Features { version: word(2), zscale: has(&filters, "zscale") && has(&filters, "tonemap"), lacks })
 }
 
+/// Whether a program has a filter. One that does not answer has none.
+pub(crate) async fn has_filter(program: &Path, filter: &str) -> bool {
+    ask(program, "-filters").await.is_ok_and(|list| has(&list, filter))
+}
+
 /// Lists have the name in the second column.
 fn has(list: &str, name: &str) -> bool {
     list.lines().any(|l| l.split_whitespace().nth(1) == Some(name))

@@ -6,6 +6,7 @@ use crate::child::{self, Done, Task, Trouble};
 use crate::doctor::{self, Features};
 use crate::jail::{Jail, Kernel, admit};
 use crate::pass_b_args::RECIPE;
+use crate::pass_b_probe::Scorer;
 use crate::policy::FfmpegPolicy;
 use crate::probe::Probe;
 use crate::progress::Meter;
@@ -29,11 +30,13 @@ pub(crate) struct Inner {
     pub policy: FfmpegPolicy,
     pub profile: LadderProfile,
     pub features: Features,
-    ffmpeg: PathBuf,
+    pub(crate) ffmpeg: PathBuf,
     ffprobe: PathBuf,
     /// Passes A and B wait in lines of their own: a verdict must not wait for a long encode.
     pub examining: Semaphore,
     pub encoding: Semaphore,
+    /// Found at the first probe.
+    pub scorer: tokio::sync::OnceCell<Option<Scorer>>,
 }
 
 /// A run of `ffmpeg`: its command line, where, for how much media, and who watches.
@@ -81,7 +84,8 @@ impl Ffmpeg {
         }
         let jobs = policy.jobs();
         let (examining, encoding) = (Semaphore::new(jobs), Semaphore::new(jobs));
-        Ok(Self(Arc::new(Inner { policy, profile, features, ffmpeg, ffprobe, examining, encoding })))
+        let scorer = tokio::sync::OnceCell::new();
+        Ok(Self(Arc::new(Inner { policy, profile, features, ffmpeg, ffprobe, examining, encoding, scorer })))
     }
 
     /// Part of every rendition's name: another version may encode the same plan to other bytes.
@@ -172,12 +176,19 @@ impl Ffmpeg {
 
     /// Runs ffmpeg in a room until it succeeds or its end is understood.
     pub(crate) async fn run(&self, run: Run<'_>) -> Result<Ran, RunError> {
+        self.run_by(&self.0.ffmpeg, run).await
+    }
+
+    /// The same with another build of ffmpeg, in the same jail.
+    pub(crate) async fn run_by(&self, program: &Path, run: Run<'_>) -> Result<Ran, RunError> {
         let limits = &self.0.policy.limits;
         let cpu_s = limits.cpu_base_s + limits.cpu_per_media_s * (run.media_ms.max(0) as u64).div_ceil(1000);
+        let mut read = vec![run.room.input_dir.clone()];
+        read.extend(program.parent().map(Path::to_owned));
         let task = Task {
-            program: self.0.ffmpeg.clone(),
+            program: program.to_owned(),
             args: run.args.0,
-            jail: self.jail(std::slice::from_ref(&run.room.input_dir), &run.room.out, cpu_s),
+            jail: self.jail(&read, &run.room.out, cpu_s),
             wall: Duration::from_secs(cpu_s * limits.wall_factor),
             stall: Some(Duration::from_secs(limits.stall_s)),
             stdout_bytes: limits.stdout_bytes,

@@ -14,6 +14,7 @@ mod pass_a;
 mod pass_a_args;
 mod pass_b;
 mod pass_b_args;
+mod pass_b_probe;
 pub mod policy;
 mod poster;
 mod probe;

@@ -6,7 +6,7 @@ use crate::room::Room;
 use async_trait::async_trait;
 use moderation::port::MediaError;
 use stdx::Fault;
-use transcode::{EncodeJob, Encoded, EncodedTrack, Encoder, VerifyJob};
+use transcode::{EncodeJob, Encoded, EncodedTrack, Encoder, ProbeJob, Probed, VerifyJob};
 
 #[async_trait]
 impl Encoder for Ffmpeg {
@@ -38,6 +38,11 @@ impl Encoder for Ffmpeg {
         let has_sound = source.audio.is_some() && job.plan.audio.is_some();
         (job.progress)(100);
         Ok(Encoded { rungs, audio: has_sound.then(|| room.out.join(AUDIO)) })
+    }
+
+    async fn probe(&self, job: ProbeJob) -> Result<Option<Probed>, MediaError> {
+        let _permit = Self::permit(&self.0.encoding).await?;
+        self.probe_quality(&job).await
     }
 
     async fn verify(&self, job: VerifyJob) -> Result<(), MediaError> {

@@ -43,7 +43,7 @@ pub(crate) fn pass_b(source: &Source, plan: &LadderPlan, given: &Given, policy: 
     args
 }
 
-fn video_output(args: &mut Args, (i, rung): (usize, &PlannedRung), plan: &LadderPlan, threads: u32) {
+pub(crate) fn video_output(args: &mut Args, (i, rung): (usize, &PlannedRung), plan: &LadderPlan, threads: u32) {
     let (cap, gop) = (rung.max_kbps.0, plan.gop_frames());
     args.words(&format!("-map [v{i}] -frames:v {} -c:v libx264 -preset veryfast", plan.frames()));
     args.words(&format!("-threads {threads} -x264-params {X264} -profile:v high"));

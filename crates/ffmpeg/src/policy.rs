@@ -9,6 +9,8 @@ pub struct FfmpegPolicy {
     /// Program names are looked up in the search path, absolute paths are taken as they are.
     pub ffmpeg: PathBuf,
     pub ffprobe: PathBuf,
+    /// An ffmpeg that has libvmaf, to measure quality with; where there is none, `ffmpeg` measures SSIM.
+    pub quality_ffmpeg: PathBuf,
     /// Directories a child may read besides the system's libraries (a private build of ffmpeg, say).
     pub library_dirs: Vec<PathBuf>,
     /// What happens where the kernel cannot shut a child in.
@@ -97,6 +99,7 @@ impl Default for FfmpegPolicy {
         Self {
             ffmpeg: "ffmpeg".into(),
             ffprobe: "ffprobe".into(),
+            quality_ffmpeg: PathBuf::new(),
             library_dirs: Vec::new(),
             jail: JailMode::default(),
             limits: Limits::default(),

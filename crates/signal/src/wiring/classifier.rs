@@ -22,6 +22,11 @@ pub enum Chosen {
 
 /// Where `scripts/classifier.sh` leaves the converted model: in the tool cache, not in the data.
 pub fn model_dir() -> PathBuf {
+    tool_cache().join("models/nsfwjs")
+}
+
+/// Where the scripts put what is installed and not built.
+pub fn tool_cache() -> PathBuf {
     #[expect(
         clippy::disallowed_methods,
         reason = "the platform says where caches live through the environment"
@@ -30,7 +35,7 @@ pub fn model_dir() -> PathBuf {
     let cache = var("CACHE_DIR")
         .or_else(|| var("XDG_CACHE_HOME").map(|x| x.join("signal-video")))
         .or_else(|| var("HOME").map(|h| h.join(".cache/signal-video")));
-    cache.unwrap_or_else(|| "signal-video-cache".into()).join("models/nsfwjs")
+    cache.unwrap_or_else(|| "signal-video-cache".into())
 }
 
 /// `none:`, `nsfwjs:` (from the tool cache, when it is there), `nsfwjs:/directory` or

@@ -22,7 +22,10 @@ pub fn concurrency(config: &Config) -> usize {
 }
 
 pub async fn build(config: &Config) -> anyhow::Result<Media> {
-    let policy = ffmpeg::FfmpegPolicy { jobs_at_once: config.encoder.concurrency, ..Default::default() };
+    let policy = ffmpeg::FfmpegPolicy {
+        jobs_at_once: config.encoder.concurrency,
+        quality_ffmpeg: classifier::tool_cache().join("tools/quality/ffmpeg"),
+        ..Default::default() };
     let engine = Arc::new(
         ffmpeg::Ffmpeg::open(policy, transcode::LadderProfile::default())
             .await

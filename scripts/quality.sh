@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# An ffmpeg with libvmaf, to measure quality with (ADR 0013): the one inside the PyPI wheel imageio-ffmpeg, put
+# into the tool cache and run from there, never part of what we ship. Quick when it was done before. Where
+# it cannot be installed it says so and succeeds: then quality is measured as SSIM by the system's ffmpeg.
+source "$(dirname "$0")/lib.sh"
+VERSION=0.8.1
+WHEEL_SHA256=050d6850601c3b3890bd2b28306f3b842b3daea390a561101174375a1c460bda
+TARGET="$CACHE_DIR/tools/quality"
+
+without() {
+  printf '\033[33mnote:\033[0m %s; per-title quality is measured as SSIM instead of VMAF.\n      Run scripts/quality.sh again to mend that.\n' "$1" >&2
+  exit 0
+}
+
+[ -x "$TARGET/ffmpeg" ] && [ "$(cat "$TARGET/version" 2>/dev/null)" = "$VERSION" ] && exit 0
+[ "$(uname -sm)" = "Linux x86_64" ] || without "there is no ffmpeg with libvmaf for $(uname -sm) here"
+have python3 && python3 -m pip --version >/dev/null 2>&1 || without "pip is missing, which installs an ffmpeg with libvmaf"
+work="$(mktemp -d "$CACHE_DIR/quality.XXXXXX")"
+trap 'rm -rf "$work"' EXIT
+printf 'imageio-ffmpeg==%s --hash=sha256:%s\n' "$VERSION" "$WHEEL_SHA256" >"$work/requirements.txt"
+python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+  --platform manylinux_2_28_x86_64 --dest "$work" -r "$work/requirements.txt" \
+  || without "the package imageio-ffmpeg $VERSION could not be downloaded"
+python3 - "$work" <<'PY' || without "the package imageio-ffmpeg $VERSION has no program in it"
+import glob, shutil, sys, zipfile
+wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0])
+name = next(n for n in wheel.namelist() if n.startswith("imageio_ffmpeg/binaries/ffmpeg-"))
+with wheel.open(name) as program, open(sys.argv[1] + "/ffmpeg", "wb") as out:
+    shutil.copyfileobj(program, out)
+PY
+mkdir -p "$TARGET"
+chmod +x "$work/ffmpeg"
+"$work/ffmpeg" -hide_banner -filters 2>/dev/null | grep libvmaf >/dev/null || without "this ffmpeg has no libvmaf"
+mv "$work/ffmpeg" "$TARGET/ffmpeg"
+printf '%s' "$VERSION" >"$TARGET/version"
