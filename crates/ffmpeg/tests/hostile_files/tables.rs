@@ -99,6 +99,12 @@ fn edits() -> Vec<Hostile> {
             be(&[0, 2, 0x7fff_0000, MOST, 0x1_0000, 60, 0, 0x1_0000]),
         ),
         edit(
+            // Nearly as much as the audit reads at all.
+            "edit_repeated_7000_times.mp4",
+            "media.too_long|media.truncated|media.unreadable",
+            cat(&[&be(&[0, 7_000]), &one.repeat(7_000)]),
+        ),
+        edit(
             "edit_repeated_100000_times.mp4",
             "media.too_long|media.truncated|media.unreadable|published",
             cat(&[&be(&[0, 100_000]), &one.repeat(100_000)]),
