@@ -14,13 +14,15 @@ pub const ENCODE: &str = "transcode.encode";
 pub const SECOND_WAVE: &str = "transcode.second_wave";
 /// Encode the top rung of a video that found its viewers. Key = video id. Handled by `transcode`.
 pub const TOP_RUNG: &str = "transcode.top_rung";
+/// Encode the rungs of a video with many viewers in AV1 too. Key = video id. Handled by `transcode`.
+pub const AV1_RUNGS: &str = "transcode.av1_rungs";
 /// Delete the bytes of a removed video. Key = video id.
 pub const ERASE: &str = "catalog.erase";
 /// Find videos whose job was lost. Periodic.
 pub const SWEEP: &str = "catalog.sweep";
 
 /// Every job that writes bytes of a video: none may run on when they are deleted.
-pub const WRITING: [&str; 4] = [JUDGE, ENCODE, SECOND_WAVE, TOP_RUNG];
+pub const WRITING: [&str; 5] = [JUDGE, ENCODE, SECOND_WAVE, TOP_RUNG, AV1_RUNGS];
 
 /// The job a video in `status` waits for; `None` where it waits for a person or for nothing.
 pub const fn job_for(status: Status) -> Option<&'static str> {

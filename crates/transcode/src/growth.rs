@@ -2,13 +2,13 @@
 
 use crate::error::Halt;
 use crate::names::{Names, Run};
-use crate::port::Progress;
-use crate::shelf::{Shelf, Shelved};
+use crate::port::{Encoded, Progress};
+use crate::shelf::{Shelf, ShelfError, Shelved};
 use crate::strays;
 use crate::transcoder::{Order, TranscodeError, Transcoder};
 use crate::waves::Wave;
 use catalog::{Edit, Growth, Package, QualityFacts, RenditionFacts, Video, VideoStoreError, moves};
-use stdx::crash;
+use stdx::{Fault, crash};
 use vocab::{Kbps, Millis, RungName, VideoId};
 
 /// Points at which a test may kill the process.
@@ -48,7 +48,7 @@ impl Transcoder {
             Missing::Nothing => false,
             Missing::Earlier => return Ok(Grown::NotYet),
             Missing::Rungs(package, rungs) => {
-                match self.add(&video, package, &rungs, (run, progress)).await {
+                match self.add(&video, package, (wave, &rungs), (run, progress)).await {
                     Ok(grown) => !grown,
                     Err(Halt::Refused(reason)) => {
                         strays::remove(&self.0, id, run, true).await?;
@@ -81,13 +81,13 @@ impl Transcoder {
         let Some(package) = video.package.as_ref().filter(|_| video.status.is_readable()) else {
             return Missing::Nothing;
         };
-        let waves = &self.0.profile.waves;
-        let rungs = waves.of(wave, &package.pending);
+        let profile = &self.0.profile;
+        let rungs = profile.missing(wave, package);
         if rungs.is_empty() {
             return Missing::Nothing;
         }
         // Each swaps the package the other started from.
-        if wave == Wave::Top && !waves.of(Wave::Second, &package.pending).is_empty() {
+        if wave != Wave::Second && !profile.missing(Wave::Second, package).is_empty() {
             return Missing::Earlier;
         }
         Missing::Rungs(package, rungs)
@@ -98,30 +98,40 @@ impl Transcoder {
         &self,
         video: &Video,
         old: &Package,
-        rungs: &[RungName],
+        (wave, rungs): (Wave, &[RungName]),
         (run, progress): (Run, Progress),
     ) -> Result<bool, Halt> {
-        let order = self.order(video).await?.only(rungs);
+        let mut order = self.order(video).await?.only(rungs);
         if order.plan.rungs.is_empty() {
             // The profile has no such rung any more.
-            return Ok(self.swap(video.id, old, Package { pending: vec![], ..old.clone() }).await?);
+            return Ok(self.swap(video.id, old, without(old, wave, rungs)).await?);
+        }
+        if wave == Wave::Av1 {
+            order.plan = order.plan.in_av1(old.quality.as_ref());
         }
         crash::reached(GROWING);
         let work = self.work_dir(video)?;
         let names = Names::new(video, run);
         let shelf = Shelf { media: self.0.media.as_ref(), video, names: &names };
-        let (order, quality) = self.tuned(video.id, order, &work).await?;
-        let encoded = self.encode(video, &order, &work, &progress).await?;
+        // In AV1 a rung has the quality that was chosen for it.
+        let (order, quality) = match wave {
+            Wave::Av1 => (order, None),
+            Wave::Second | Wave::Top => self.tuned(video.id, order, &work).await?,
+        };
+        let mut encoded = self.encode(video, &order, &work, &progress).await?;
         crash::reached(GROWN_ENCODED);
         if !self.find(video.id).await?.is_some_and(|v| moves::may_grow(&v, old.id)) {
             return Ok(false);
         }
+        let order = if wave == Wave::Av1 { self.worth(old, &mut encoded, order).await? } else { order };
+        if encoded.rungs.is_empty() {
+            return Ok(self.swap(video.id, old, without(old, wave, rungs)).await?);
+        }
         let shelved = shelf.put_renditions(&encoded, &order.plan).await?;
         let useless = self.useless(old, &shelved, &order);
         let package = shelf.put_grown(old, &shelved, &useless, &order.draft).await?;
-        let pending = old.pending.iter().copied().filter(|r| !rungs.contains(r)).collect();
         let quality = recorded(old.quality.clone(), quality, useless);
-        let package = Package { pending, quality, ..package };
+        let package = Package { quality, ..without(&package, wave, rungs) };
         crash::reached(GROWN_STORED);
         self.verify(&shelf, &order, (&shelved, &package), (&work, &progress)).await?;
         crash::reached(GROWN_VERIFIED);
@@ -137,7 +147,8 @@ impl Transcoder {
             return vec![];
         }
         let added = shelved.iter().map(|s| s.facts.clone());
-        let all: Vec<RenditionFacts> = old.renditions.iter().cloned().chain(added).collect();
+        let all = old.renditions.iter().cloned().chain(added).filter(|r| r.codec().is_h264());
+        let all: Vec<RenditionFacts> = all.collect();
         let muxed = order.plan.audio.as_ref().filter(|_| old.tracks.sound.is_none());
         let audio = muxed.map_or(Kbps(0), |a| a.kbps);
         let mut useless = policy.useless(&all, audio);
@@ -145,6 +156,30 @@ impl Transcoder {
         let start = old.renditions.first().map(|r| r.rung);
         useless.retain(|r| Some(*r) != start && old.renditions.iter().any(|o| o.rung == *r));
         useless
+    }
+
+    /// Keeps the AV1 rungs that viewers are better off with.
+    async fn worth(&self, old: &Package, encoded: &mut Encoded, order: Order) -> Result<Order, Halt> {
+        let (plan, policy) = (&order.plan, &self.0.profile.av1);
+        let lengths = plan.packaging.lengths(plan.gop_ms, plan.segment_ms);
+        let muxed = plan.audio.as_ref().filter(|_| old.tracks.sound.is_none() && old.has_audio);
+        let sound = muxed.map_or(0, |a| a.kbps.0);
+        let mut kept = Vec::new();
+        for (track, rung) in encoded.rungs.iter().zip(&plan.rungs) {
+            let beside = old.renditions.iter().find(|r| r.rung == rung.name && r.codec().is_h264());
+            let Some(beside) = beside else { continue };
+            let picture = tokio::fs::read(&track.path).await.map_err(Fault::from)?;
+            let made = packager::pack(&picture, None, &lengths).map_err(ShelfError::from)?;
+            let h264 = Kbps(beside.average_kbps.0.saturating_sub(sound));
+            let is_worth = policy.is_worth(&made, rung.max_kbps, h264);
+            let (peak, average) = (made.peak_bps / 1000, made.average_bps / 1000);
+            tracing::info!(rung = %rung.name, peak, average, h264 = h264.0, is_worth, "encoded in AV1");
+            if is_worth {
+                kept.push(rung.name);
+            }
+        }
+        encoded.rungs.retain(|t| kept.contains(&t.rung));
+        Ok(order.only(&kept))
     }
 
     /// `false`: the video no longer shows `old` to anybody.
@@ -166,6 +201,16 @@ impl Transcoder {
         }
         outcome
     }
+}
+
+/// The package that waits for these rungs no longer.
+fn without(package: &Package, wave: Wave, rungs: &[RungName]) -> Package {
+    let mut package = package.clone();
+    match wave {
+        Wave::Second | Wave::Top => package.pending.retain(|r| !rungs.contains(r)),
+        Wave::Av1 => package.tracks.av1.extend(rungs),
+    }
+    package
 }
 
 /// What earlier waves recorded and what this one does.

@@ -5,7 +5,7 @@ use crate::names::Run;
 use crate::transcoder::Transcoder;
 use crate::waves::Wave;
 use async_trait::async_trait;
-use catalog::jobs::{ENCODE, SECOND_WAVE, TOP_RUNG, video_of};
+use catalog::jobs::{AV1_RUNGS, ENCODE, SECOND_WAVE, TOP_RUNG, video_of};
 use work::{Job, JobContext, JobError, JobHandler, Outcome};
 
 pub struct EncodeHandler(pub Transcoder);
@@ -57,6 +57,7 @@ impl JobHandler for GrowHandler {
         match self.wave {
             Wave::Second => SECOND_WAVE,
             Wave::Top => TOP_RUNG,
+            Wave::Av1 => AV1_RUNGS,
         }
     }
 

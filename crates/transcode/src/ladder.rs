@@ -1,11 +1,11 @@
 //! The plan: which rungs a source gets, of which size, how fast and how long. Pure.
 
-use crate::policy::{AudioProfile, LadderProfile};
+use crate::policy::{AudioProfile, EncoderProfile, LadderProfile};
 use catalog::{SourceFacts, Transform};
 use packager::Packaging;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use vocab::{FailureReason, Kbps, Millis, Rung, RungName};
+use vocab::{Codec, FailureReason, Kbps, Millis, Rung, RungName};
 
 /// One rung with its size worked out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,10 @@ pub struct PlannedRung {
     pub height: u32,
     pub min_kbps: Kbps,
     pub max_kbps: Kbps,
+    /// In hundredths of an x264 CRF, whatever the codec: engines translate it.
     pub crf_centi: u16,
+    #[serde(default, skip_serializing_if = "Codec::is_h264")]
+    pub codec: Codec,
 }
 
 /// What one video becomes. Engines render it; none of them adds a decision of its own.
@@ -33,6 +36,8 @@ pub struct LadderPlan {
     /// `None`: published without sound.
     pub audio: Option<AudioProfile>,
     pub packaging: Packaging,
+    #[serde(default, skip_serializing_if = "EncoderProfile::is_tuned")]
+    pub encoder: EncoderProfile,
 }
 
 impl LadderPlan {
@@ -78,6 +83,7 @@ pub fn plan(
         duration_ms,
         audio,
         packaging: profile.packaging.clone(),
+        encoder: profile.encoder,
     })
 }
 
@@ -148,6 +154,7 @@ fn planned(rung: &Rung, short: u32, source: &SourceFacts, profile: &LadderProfil
         min_kbps: rung.min_kbps,
         max_kbps: rung.max_kbps,
         crf_centi: profile.crf_centi,
+        codec: Codec::H264,
     }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod av1;
 pub mod captions;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -26,7 +27,7 @@ pub use look::Look;
 pub use memory::{MemoryEncoder, MemoryMediaStore};
 pub use names::{Names, Run};
 pub use per_title::{Metric, Probed};
-pub use policy::{LadderProfile, LazyTop, WavePolicy};
+pub use policy::{Av1Policy, EncoderProfile, LadderProfile, LazyTop, WavePolicy};
 pub use port::{
     Audience, EncodeJob, Encoded, EncodedTrack, Encoder, Expectation, MediaStore, MediaStoreError, Origin,
     ProbeJob, VerifyJob,

@@ -1,11 +1,11 @@
-//! Looks through published videos for rungs that are due: tops that found viewers, second waves that were
-//! lost.
+//! Looks through published videos for rungs that are due: tops and AV1 that found viewers, second waves that
+//! were lost.
 
-use crate::policy::{LazyTop, WavePolicy};
+use crate::policy::{LadderProfile, LazyTop};
 use crate::port::Audience;
 use crate::waves::Wave;
 use async_trait::async_trait;
-use catalog::jobs::{SECOND_WAVE, TOP_RUNG};
+use catalog::jobs::{AV1_RUNGS, SECOND_WAVE, TOP_RUNG};
 use catalog::policy::GET_MANY_MAX;
 use catalog::{Video, VideoStore};
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ pub struct Look {
     audience: Arc<dyn Audience>,
     jobs: Jobs,
     clock: Arc<dyn Clock>,
-    policy: WavePolicy,
+    profile: LadderProfile,
 }
 
 impl Look {
@@ -32,33 +32,40 @@ impl Look {
         audience: Arc<dyn Audience>,
         jobs: Jobs,
         clock: Arc<dyn Clock>,
-        policy: WavePolicy,
+        profile: LadderProfile,
     ) -> Self {
-        Self { videos, audience, jobs, clock, policy }
+        Self { videos, audience, jobs, clock, profile }
     }
 
-    async fn tops(&self) -> Result<(), JobError> {
-        if self.policy.lazy_top == LazyTop::Off {
+    async fn watched(&self) -> Result<(), JobError> {
+        let (waves, av1) = (&self.profile.waves, &self.profile.av1);
+        if waves.lazy_top == LazyTop::Off && av1.after_views.is_none() {
             return Ok(());
         }
-        let watched = self.audience.most_watched(self.policy.look_at.min(GET_MANY_MAX)).await?;
-        let views: HashMap<VideoId, u64> =
-            watched.into_iter().filter(|(_, n)| self.policy.has_found_viewers(*n)).collect();
-        let ids: Vec<VideoId> = views.into_keys().collect();
+        let watched = self.audience.most_watched(waves.look_at.min(GET_MANY_MAX)).await?;
+        let found = |n: &u64| waves.has_found_viewers(*n) || av1.has_found_viewers(*n);
+        let views: HashMap<VideoId, u64> = watched.into_iter().filter(|(_, n)| found(n)).collect();
+        let ids: Vec<VideoId> = views.keys().copied().collect();
         if ids.is_empty() {
             return Ok(());
         }
         for video in self.videos.get_many(&ids).await? {
-            self.order(&video, Wave::Top, TOP_RUNG).await?;
+            let views = views.get(&video.id).copied().unwrap_or(0);
+            if waves.has_found_viewers(views) {
+                self.order(&video, Wave::Top, TOP_RUNG).await?;
+            }
+            if av1.has_found_viewers(views) {
+                self.order(&video, Wave::Av1, AV1_RUNGS).await?;
+            }
         }
         Ok(())
     }
 
     /// A second wave is ordered before its publication, so this finds one only where the queue lost it.
     async fn second_waves(&self) -> Result<(), JobError> {
-        let old = self.clock.now().saturating_sub(self.policy.lost_after);
+        let old = self.clock.now().saturating_sub(self.profile.waves.lost_after);
         let published = |v: &Video| v.published_at.unwrap_or(Millis(i64::MAX));
-        for video in self.videos.list_public(None, self.policy.look_at).await? {
+        for video in self.videos.list_public(None, self.profile.waves.look_at).await? {
             if published(&video) < old {
                 self.order(&video, Wave::Second, SECOND_WAVE).await?;
             }
@@ -68,8 +75,8 @@ impl Look {
 
     /// One that gave up is not ordered again: a person replays it.
     async fn order(&self, video: &Video, wave: Wave, kind: &'static str) -> Result<(), JobError> {
-        let pending = video.package.as_ref().map_or(&[][..], |p| &p.pending);
-        if !video.status.is_readable() || self.policy.of(wave, pending).is_empty() {
+        let is_due = video.package.as_ref().is_some_and(|p| !self.profile.missing(wave, p).is_empty());
+        if !video.status.is_readable() || !is_due {
             return Ok(());
         }
         let filter = JobFilter {
@@ -95,7 +102,7 @@ impl JobHandler for Look {
     }
 
     async fn run(&self, _: JobContext) -> Result<Outcome, JobError> {
-        self.tops().await?;
+        self.watched().await?;
         self.second_waves().await?;
         Ok(Outcome::Done)
     }

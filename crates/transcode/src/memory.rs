@@ -7,13 +7,13 @@ use crate::port::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use catalog::jobs::Eraser;
-use packager::synthetic::{Synthetic, audio_track, video_track};
+use packager::synthetic::{Synthetic, audio_track, av1_track, video_track};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use stdx::Fault;
-use vocab::{MediaKey, UploadId, VideoId};
+use vocab::{Codec, MediaKey, UploadId, VideoId};
 
 /// Objects in memory. A raw object is given to child processes as a file in `dir`.
 #[derive(Debug)]
@@ -89,14 +89,18 @@ impl Encoder for MemoryEncoder {
         self.encodes.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let mut rungs = Vec::new();
         for (i, rung) in job.plan.rungs.iter().enumerate() {
-            let track = video_track(Synthetic {
+            let made = Synthetic {
                 width: rung.width as u16,
                 height: rung.height as u16,
                 fps: job.plan.fps,
                 frames: job.plan.frames(),
                 gop: job.plan.gop_frames(),
-                key_bytes: rung.max_kbps.0 * 8,
-            });
+                key_bytes: rung.max_kbps.0 * if rung.codec == Codec::Av1 { 5 } else { 8 },
+            };
+            let track = match rung.codec {
+                Codec::H264 => video_track(made),
+                Codec::Av1 => av1_track(made),
+            };
             let path = job.work_dir.join(format!("{}.mp4", rung.name));
             tokio::fs::write(&path, track).await.map_err(Fault::from)?;
             rungs.push(EncodedTrack { rung: rung.name, path });

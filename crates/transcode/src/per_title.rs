@@ -41,7 +41,8 @@ impl PerTitle {
     /// The samples to probe, start and length, spread over the published part. Empty where a probe would
     /// cost more than it can save.
     pub fn samples(&self, plan: &LadderPlan) -> Vec<(Millis, Millis)> {
-        if !self.enabled || plan.duration_ms < self.from_ms || self.samples == 0 {
+        let is_small = plan.rungs.last().is_none_or(|top| top.name < self.from_rung);
+        if !self.enabled || is_small || plan.duration_ms < self.from_ms || self.samples == 0 {
             return vec![];
         }
         let whole = plan.duration_ms.0;
@@ -58,13 +59,13 @@ impl PerTitle {
         let [at_fine, at_coarse] = probed.scores_centi.map(i64::from);
         let target = i64::from(self.target_centi(probed.metric));
         let falls = at_fine - at_coarse;
-        let crf = if falls > 0 && coarse > fine {
+        let crf = if falls >= i64::from(self.falls_min_centi.max(1)) && coarse > fine {
             fine + (at_fine - target) * (coarse - fine) / falls
         } else if at_fine >= target && at_coarse >= target {
-            // As good at both: at least the coarser will do.
+            // As good at both: the coarser will do.
             coarse
         } else {
-            // Such scores say nothing.
+            // More bits would not help, or the scores say nothing.
             fine
         };
         let bounded = crf.clamp(i64::from(self.crf_min_centi), i64::from(self.crf_max_centi));
@@ -104,6 +105,7 @@ impl PerTitle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ladder::PlannedRung;
     use proptest::prelude::*;
 
     fn vmaf(fine: u32, coarse: u32) -> Probed {
@@ -117,8 +119,9 @@ mod tests {
         assert_eq!(p.crf_centi(vmaf(9_700, 9_100)), 2_600);
         // A hard one, 91.72 at 24 and 83.5 at 30.
         assert_eq!(p.crf_centi(vmaf(9_172, 8_350)), 2_161);
-        assert_eq!(p.crf_centi(vmaf(9_950, 9_900)), 3_300, "an easy one stops at the bound");
+        assert_eq!(p.crf_centi(vmaf(9_950, 9_830)), 3_300, "an easy one stops at the bound");
         assert_eq!(p.crf_centi(vmaf(7_000, 6_900)), 1_900);
+        assert_eq!(p.crf_centi(vmaf(8_061, 8_057)), 2_400, "the cap decides");
         assert_eq!(p.crf_centi(vmaf(10_000, 10_000)), 3_000, "flat and good");
         assert_eq!(p.crf_centi(vmaf(5_000, 6_000)), 2_400, "nonsense changes nothing");
     }
@@ -165,7 +168,7 @@ mod tests {
 
         #[test]
         fn a_video_that_scores_better_never_gets_more_bits(
-            fine in 5_000u32..9_900, falls in 50u32..2_000, better in 0u32..100,
+            fine in 5_000u32..9_900, falls in 100u32..2_000, better in 0u32..100,
         ) {
             let p = PerTitle::default();
             let crf = |by: u32| p.crf_centi(vmaf(fine + by, fine + by - falls));
@@ -176,7 +179,14 @@ mod tests {
         fn samples_lie_in_the_published_part_and_cost_little(start in 0i64..60_000, ms in 1i64..180_000) {
             let p = PerTitle::default();
             let plan = LadderPlan {
-                rungs: vec![],
+                rungs: vec![PlannedRung {
+                    name: RungName(720),
+                    width: 720,
+                    height: 1280,
+                    min_kbps: Kbps(1_400),
+                    max_kbps: Kbps(2_000),
+                    crf_centi: 2_400,
+                }],
                 fps: 30,
                 gop_ms: Millis(2_000),
                 segment_ms: Millis(2_000),
@@ -184,6 +194,7 @@ mod tests {
                 duration_ms: Millis(ms),
                 audio: None,
                 packaging: Default::default(),
+                encoder: Default::default(),
             };
             let samples = p.samples(&plan);
             prop_assert_eq!(samples.is_empty(), ms < p.from_ms.0);

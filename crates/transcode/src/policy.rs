@@ -38,6 +38,51 @@ pub struct LadderProfile {
     pub per_title: PerTitle,
     /// How renditions are laid out (ADR 0014).
     pub packaging: Packaging,
+    pub encoder: EncoderProfile,
+    pub av1: Av1Policy,
+}
+
+/// How hard H.264 is encoded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncoderProfile {
+    /// A fifth fewer bits than stock at the same quality, for 1.6 × its CPU.
+    #[default]
+    Tuned,
+    /// A tenth fewer bits than stock, for its CPU.
+    Economy,
+}
+
+impl EncoderProfile {
+    pub fn is_tuned(&self) -> bool {
+        *self == Self::Tuned
+    }
+}
+
+/// AV1 rungs beside those in H.264, for videos that many watch (ADR 0017).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Av1Policy {
+    /// Views that a video must have had; `None` = no video gets AV1.
+    pub after_views: Option<u64>,
+    /// What is encoded of what a video shows in H.264. A ladder of its own, from the start rung up: players do
+    /// not switch from one codec to another.
+    pub rungs: Vec<RungName>,
+    /// A rung whose fastest segment is faster than this share of its cap is dropped …
+    pub cap_percent: u32,
+    /// … and one that needs more than this share of the bits of the same rung in H.264.
+    pub worth_percent: u32,
+}
+
+impl Default for Av1Policy {
+    fn default() -> Self {
+        Self {
+            after_views: None,
+            rungs: vec![vocab::ladder::START_RUNG, RungName(540), RungName(720)],
+            cap_percent: 110,
+            worth_percent: 90,
+        }
+    }
 }
 
 /// What publication waits for, and what follows.
@@ -69,13 +114,17 @@ pub struct WavePolicy {
 #[serde(default, deny_unknown_fields)]
 pub struct PerTitle {
     pub enabled: bool,
-    /// Shorter videos are not worth a probe.
+    /// Shorter videos are not worth a probe …
     pub from_ms: Millis,
+    /// … nor are those whose top rung is smaller: there is little to save, and viewers wait for them.
+    pub from_rung: RungName,
     /// The two qualities that are probed, the finer first, in hundredths of a CRF.
     pub probe_crf_centi: [u16; 2],
     pub target_vmaf_centi: u32,
     /// Where nothing measures VMAF: about the same on the clips we have.
     pub target_ssim_centi: u32,
+    /// Scores closer together than this say that something else than the CRF decides, such as the cap.
+    pub falls_min_centi: u32,
     pub crf_min_centi: u16,
     pub crf_max_centi: u16,
     /// Each rung below the top is finer by this …
@@ -97,9 +146,11 @@ impl Default for PerTitle {
         Self {
             enabled: true,
             from_ms: Millis(5_000),
+            from_rung: RungName(540),
             probe_crf_centi: [2_400, 3_000],
             target_vmaf_centi: 9_500,
             target_ssim_centi: 9_940,
+            falls_min_centi: 100,
             crf_min_centi: 1_900,
             crf_max_centi: 3_300,
             step_centi: 150,
@@ -171,6 +222,8 @@ impl Default for LadderProfile {
             waves: WavePolicy::default(),
             per_title: PerTitle::default(),
             packaging: Packaging::default(),
+            encoder: EncoderProfile::default(),
+            av1: Av1Policy::default(),
         }
     }
 }

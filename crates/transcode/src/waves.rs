@@ -11,6 +11,8 @@ pub enum Wave {
     Second,
     /// What only a video with viewers is given.
     Top,
+    /// Rungs that are shown already, in AV1 beside H.264.
+    Av1,
 }
 
 impl WavePolicy {
@@ -38,6 +40,7 @@ impl WavePolicy {
         let wanted = |r: &RungName| match wave {
             Wave::Second => !self.is_lazy(*r),
             Wave::Top => self.is_lazy(*r),
+            Wave::Av1 => false,
         };
         pending.iter().copied().filter(wanted).collect()
     }

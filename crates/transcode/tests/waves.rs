@@ -161,8 +161,8 @@ impl Audience for Watched {
 
 async fn look(w: &World, profile: &LadderProfile, views: u64, now: i64) {
     let clock = Arc::new(ManualClock::at(Millis(1_767_225_600_000 + now)));
-    let waves = profile.waves.clone();
-    let look = Look::new(w.videos.clone(), Arc::new(Watched(views)), w.jobs.clone(), clock, waves);
+    let profile = profile.clone();
+    let look = Look::new(w.videos.clone(), Arc::new(Watched(views)), w.jobs.clone(), clock, profile);
     let job = work::Job::enqueued(JobId(1), NewJob::new(look.kind(), "periodic", Millis(0)), Millis(0));
     look.run(JobContext::new(job)).await.expect("looks");
 }

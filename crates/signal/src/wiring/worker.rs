@@ -6,7 +6,7 @@ use crate::config::{Config, Records};
 use ::identity::renewal::HOUSEKEEP_BATCH;
 use ::identity::{IssueError, Issuer};
 use async_trait::async_trait;
-use catalog::jobs::{ENCODE, JUDGE, SECOND_WAVE, TOP_RUNG};
+use catalog::jobs::{AV1_RUNGS, ENCODE, JUDGE, SECOND_WAVE, TOP_RUNG};
 use catalog::sweep::{Erase, Sweep};
 use engagement::{EngagementError, EngagementStore};
 use moderation::Reviews;
@@ -33,6 +33,7 @@ pub const KINDS: &[&str] = &[
     ENCODE,
     SECOND_WAVE,
     TOP_RUNG,
+    AV1_RUNGS,
     transcode::look::LOOK,
     upload::jobs::ARRIVED,
     upload::jobs::EXPIRE,
@@ -97,7 +98,7 @@ pub fn policy(config: &Config) -> WorkPolicy {
     }
     policy.drain =
         Millis::from_secs(i64::try_from(config.server.drain_s).unwrap_or(10).saturating_sub(2).max(1));
-    for kind in [JUDGE, ENCODE, SECOND_WAVE, TOP_RUNG] {
+    for kind in [JUDGE, ENCODE, SECOND_WAVE, TOP_RUNG, AV1_RUNGS] {
         policy.concurrency.insert(kind.to_owned(), concurrency(config));
     }
     policy
@@ -124,21 +125,23 @@ pub fn runner(house: &House, config: &Config) -> Runner {
         Arc::clone(&house.clock),
         catalog_policy.clone(),
     );
-    let waves = house.transcoder.profile().waves.clone();
+    let profile = house.transcoder.profile().clone();
+    let look_every = profile.waves.look_every;
     let audience = Viewers { engagement: Arc::clone(&house.engagement), clock: Arc::clone(&house.clock) };
     let look = transcode::Look::new(
         Arc::clone(&house.videos),
         Arc::new(audience),
         house.submit.clone(),
         Arc::clone(&house.clock),
-        waves.clone(),
+        profile,
     );
     Runner::new(deps, policy(config))
         .handle(Arc::new(moderation::JudgeHandler(house.moderator.clone())))
         .handle(Arc::new(transcode::EncodeHandler(house.transcoder.clone())))
         .handle(Arc::new(transcode::GrowHandler::new(house.transcoder.clone(), transcode::Wave::Second)))
         .handle(Arc::new(transcode::GrowHandler::new(house.transcoder.clone(), transcode::Wave::Top)))
-        .every(waves.look_every, Arc::new(look))
+        .handle(Arc::new(transcode::GrowHandler::new(house.transcoder.clone(), transcode::Wave::Av1)))
+        .every(look_every, Arc::new(look))
         .handle(Arc::new(upload::jobs::Arrivals(Arc::clone(&house.uploads))))
         .handle(Arc::new(erase) as Arc<dyn JobHandler>)
         .every(catalog_policy.sweep_every, Arc::new(sweep))
