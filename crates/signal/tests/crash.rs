@@ -4,14 +4,14 @@
 mod house;
 
 use anyhow::ensure;
-use house::{House, clip, free_port, has_ffmpeg, pad, publish, published_once, spawn};
+use house::{House, clip, free_port, has_ffmpeg, pad, publish, published_once, sized_clip, spawn};
 use moderation::{decisions, moderator, settle};
 use std::collections::VecDeque;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use transcode::transcoder;
+use transcode::{growth, transcoder};
 
 /// Points in the order a video passes them, and which passage of the point kills the process.
 const POINTS: &[(&str, u32)] = &[
@@ -146,6 +146,49 @@ async fn dies_at(point: &str, mut house: House, file: &Path) -> anyhow::Result<(
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     ensure!(died.signal() == Some(nix::libc::SIGKILL), "it was not killed but ended with {died}");
+    Ok(())
+}
+
+/// While a published video grows, and when it has.
+const GROWTH: &[&str] =
+    &[growth::GROWING, growth::GROWN_ENCODED, growth::GROWN_STORED, growth::GROWN_VERIFIED, growth::GROWN];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_it_grows_a_video_stays_published_and_grows_once() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let scratch = tempfile::tempdir().expect("a directory");
+    let file = sized_clip(scratch.path(), "large.mp4", "540x960", 2);
+    for point in GROWTH {
+        grows_after(point, &file).await.unwrap_or_else(|e| panic!("{point}: {e:#}"));
+        println!("{point}: published once, grown once");
+    }
+}
+
+async fn grows_after(point: &str, file: &Path) -> anyhow::Result<()> {
+    let data = tempfile::tempdir()?;
+    let (port, s3) = (free_port(), free_port());
+    dies_at(point, spawn(data.path(), port, s3, Some(point)), file).await?;
+    let mut last = spawn(data.path(), port, s3, None);
+    last.ready().await?;
+    let operator = last.operator().await?;
+    let video = publish(&operator, file, point).await?;
+    let id = signal::client::text_of(&video, "id")?;
+    let started = Instant::now();
+    let grown = loop {
+        let video = operator.get(&format!("/v1/videos/{id}")).await?;
+        ensure!(video["status"] == "published", "it left the public: {video}");
+        let rungs = video["playback"]["rungs"].as_array().cloned().unwrap_or_default();
+        if rungs.iter().any(|r| r["height"] == 960) {
+            break video;
+        }
+        ensure!(started.elapsed() < Duration::from_secs(90), "it never grew: {video}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    published_once(&operator, data.path(), &grown).await?;
+    let (status, _) = last.stop().await?;
+    ensure!(status.success(), "SIGTERM ended with {status}");
     Ok(())
 }
 
