@@ -22,7 +22,8 @@ impl JobHandler for JudgeHandler {
         let attempt = Attempt { progress: context.reporter(), last };
         tokio::select! {
             () = context.cancelled() => Ok(Outcome::Cancelled),
-            judged = self.0.judge(video, attempt) => {
+            // Nobody outside knows the id of a job, and every attempt of it knows it.
+            judged = self.0.judge_from(video, attempt, context.job.id.0) => {
                 let status = judged.map_err(|e| JobError::of(&e, e.fault()))?;
                 tracing::info!(%video, status = status.word(), "judged");
                 Ok(Outcome::Done)

@@ -22,7 +22,7 @@ pub struct Lookalikes {
 
 #[derive(Default)]
 struct Known {
-    entries: BTreeMap<VideoId, FrameBlock>,
+    entries: BTreeMap<VideoId, Arc<FrameBlock>>,
     newest: Millis,
 }
 
@@ -40,10 +40,12 @@ impl Lookalikes {
     ) -> Result<Option<Resemblance>, Fault> {
         let mut known = self.known.lock().await;
         self.catch_up(&mut known, policy).await?;
-        let blocked: Vec<FrameBlock> = known.entries.values().filter(|e| e.video != video).cloned().collect();
+        let blocked: Vec<_> = known.entries.values().filter(|e| e.video != video).cloned().collect();
         drop(known);
         let (likeness, policy) = (likeness.clone(), policy.clone());
-        let look = tokio::task::spawn_blocking(move || closest(&likeness, &blocked, &policy));
+        let look = tokio::task::spawn_blocking(move || {
+            closest(&likeness, blocked.iter().map(AsRef::as_ref), &policy)
+        });
         look.await.map_err(Fault::internal)
     }
 
@@ -58,7 +60,7 @@ impl Lookalikes {
                 if entry.is_lifted {
                     known.entries.remove(&entry.video);
                 } else {
-                    known.entries.insert(entry.video, entry);
+                    known.entries.insert(entry.video, Arc::new(entry));
                 }
             }
             // Ids grow with time: the oldest go first.

@@ -110,8 +110,14 @@ impl Moderator {
         Self(Arc::new(deps))
     }
 
-    /// Brings an uploaded video to a verdict. Running it again changes nothing.
+    /// As [`Moderator::judge_from`], from a seed of its own.
     pub async fn judge(&self, id: VideoId, attempt: Attempt) -> Result<Status, JudgeError> {
+        self.judge_from(id, attempt, self.0.entropy.u64()).await
+    }
+
+    /// Brings an uploaded video to a verdict. Running it again changes nothing. The record is written once,
+    /// with its decision: runs that give the same `seed` look at the same frames, whichever of them is killed.
+    pub async fn judge_from(&self, id: VideoId, attempt: Attempt, seed: u64) -> Result<Status, JudgeError> {
         let desk = &self.0.desk;
         let video = match desk.videos.get(id).await {
             Ok(video) => video,
@@ -127,7 +133,7 @@ impl Moderator {
             return Ok(desk.videos.get(id).await?.status);
         };
         crash::reached(STARTED);
-        match self.look(&video, &attempt).await {
+        match self.look(&video, &attempt, seed).await {
             Err(Halt::Refused(reason)) => {
                 tracing::info!(video = %id, code = %reason.code, "the file was refused");
                 desk.fail(id, reason).await?;
@@ -170,7 +176,7 @@ impl Moderator {
         }
     }
 
-    async fn look(&self, video: &Video, attempt: &Attempt) -> Result<Status, Halt> {
+    async fn look(&self, video: &Video, attempt: &Attempt, seed: u64) -> Result<Status, Halt> {
         let deps = &self.0;
         let Some(upload) = video.upload else {
             let said = "The upload of this video is unknown to us. Please upload it again.";
@@ -178,7 +184,7 @@ impl Moderator {
         };
         let raw = deps.files.local_raw(video.id, upload).await.map_err(JudgeError::from)?;
         let content = hash(raw.path()).await.map_err(again)?;
-        let record = self.record_of(video.id, &content).await?;
+        let record = self.record_of(video.id, &content, seed).await?;
         let blocked = deps.blocks.find(&content).await.map_err(again)?;
         if self.is_judged(&record, blocked.as_ref()) && self.has_draft(&record).await? {
             return Ok(deps.desk.settle(&record, Facts::default()).await.map_err(JudgeError::from)?.status);
@@ -205,16 +211,13 @@ impl Moderator {
         Ok(video.status)
     }
 
-    /// The record of these bytes, begun where there is none.
-    async fn record_of(&self, id: VideoId, content: &str) -> Result<ModerationRecord, JudgeError> {
-        let store = &self.0.desk.store;
-        let seed = self.0.entropy.u64();
-        let fresh = match store.get(id).await? {
-            Some(record) if record.content_sha256 == content => return Ok(record),
+    /// The record of these bytes, begun where there is none; it is stored once it holds a decision.
+    async fn record_of(&self, id: VideoId, content: &str, seed: u64) -> Result<ModerationRecord, JudgeError> {
+        Ok(match self.0.desk.store.get(id).await? {
+            Some(record) if record.content_sha256 == content => record,
             Some(other) => other.begin_again(content.to_owned(), seed),
             None => ModerationRecord::begin(id, content.to_owned(), seed),
-        };
-        Ok(store.save(fresh).await?)
+        })
     }
 
     /// The model that looks first; `None` = people look at everything.

@@ -93,6 +93,8 @@ pub struct Detail {
     pub record: ModerationRecord,
     /// Other videos of the same bytes, newest first.
     pub same_content: Vec<ModerationRecord>,
+    /// The rejected video that this one looks like.
+    pub resembled: Option<ModerationRecord>,
     pub blocked: Option<BlockEntry>,
     /// Newest first.
     pub reports: Vec<Trail>,
@@ -238,7 +240,11 @@ impl Reviews {
             ..TrailFilter::default()
         };
         let reports = desk.store.trail(reports).await?;
-        Ok(Detail { video, record, same_content, blocked, reports })
+        let resembled = match &record.resembles {
+            Some(like) => desk.store.get(like.video).await?,
+            None => None,
+        };
+        Ok(Detail { video, record, same_content, resembled, blocked, reports })
     }
 
     /// A sampled frame as JPEG; `n` from 1.

@@ -46,6 +46,8 @@ pub enum Closer {
 pub struct StubExaminer {
     pub pass: Mutex<Pass>,
     pub closer: Mutex<Closer>,
+    /// Frames with something to see: a film of this number.
+    pub film: Mutex<Option<u64>>,
     pub runs: AtomicU32,
 }
 
@@ -68,7 +70,10 @@ impl Examiner for StubExaminer {
         let times = plan(Millis(5_000), job.phase_seed, &job.sampling).times();
         let frame = |(i, at_ms): (usize, Millis)| {
             let jpeg = job.work_dir.join(format!("f{i}.jpg"));
-            std::fs::write(&jpeg, format!("frame at {at_ms}")).expect("written");
+            match *self.film.lock().expect("lock") {
+                Some(film) => noise(film * 100 + i as u64).save(&jpeg).expect("saved"),
+                None => std::fs::write(&jpeg, format!("frame at {at_ms}")).expect("written"),
+            }
             SampledFrame { at_ms, jpeg }
         };
         let frames: Vec<_> = times.enumerate().map(frame).collect();
@@ -92,6 +97,14 @@ impl Examiner for StubExaminer {
         }
         Ok(Some(job.plan.times().map(frame).collect()))
     }
+}
+
+/// A picture of blocks, another one for each number.
+fn noise(n: u64) -> image::GrayImage {
+    image::GrayImage::from_fn(128, 128, |x, y| {
+        let mixed = (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(x / 8 * 37 + y / 8 * 101);
+        image::Luma([(mixed.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 56) as u8])
+    })
 }
 
 fn source() -> SourceFacts {
@@ -195,6 +208,7 @@ impl Rig {
             examiner: Arc::new(StubExaminer {
                 pass: Mutex::new(Pass::Works),
                 closer: Mutex::new(Closer::Cannot),
+                film: Mutex::new(None),
                 runs: AtomicU32::new(0),
             }),
             classifier: confidence.and_then(stub),
@@ -217,8 +231,16 @@ impl Rig {
     }
 
     pub async fn upload(&self, id: VideoId) {
-        std::fs::write(self.raw(), "raw bytes").expect("written");
-        self.files.put_raw(id, UPLOAD, self.raw());
+        self.upload_bytes(id, "raw bytes").await;
+    }
+
+    pub async fn upload_bytes(&self, id: VideoId, bytes: &str) {
+        let raw = self
+            .dir
+            .path()
+            .join(format!("raw{}.mp4", if id == VIDEO { String::new() } else { id.to_string() }));
+        std::fs::write(&raw, bytes).expect("written");
+        self.files.put_raw(id, UPLOAD, raw);
         let mut video = Video::reserved(id, OWNER, String::new(), self.clock.now());
         video.upload = Some(UPLOAD);
         self.videos.insert(video).await.expect("inserted");
