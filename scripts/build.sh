@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the web client (only when its sources changed) and the release binary that carries it.
+# Builds the web client (only when its sources changed) and the release binary that carries it; `web` stops
+# before the binary.
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
@@ -16,5 +17,5 @@ web() {
 binary() { cargo build --release -p signal --locked; }
 
 stage "web client" web
-stage "signal (release build)" binary
+[ "${1:-}" = web ] || stage "signal (release build)" binary
 [ "${QUIET_STAGES:-}" = 1 ] || stages

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Length of the looped clip.
-const CLIP_S: f64 = 14.0;
+pub const CLIP_S: f64 = 14.0;
 const WAIT: Duration = Duration::from_secs(180);
 
 pub async fn run(server: &Server, media: &Path, report: &mut Report) -> anyhow::Result<()> {
@@ -103,7 +103,7 @@ pub async fn publish(server: &Server, operator: &Client, clip: &Path) -> anyhow:
 }
 
 /// CPU seconds of the naive way: four rungs, audio, loudness, poster, sprite and frames, a process each.
-fn naive_cpu(clip: &Path, dir: &Path) -> anyhow::Result<f64> {
+pub fn naive_cpu(clip: &Path, dir: &Path) -> anyhow::Result<f64> {
     let before = children_cpu_s()?;
     for (short, cap_kbps) in [(240, 400), (360, 700), (540, 1100), (720, 2000)] {
         naive_rung(clip, short, cap_kbps, &dir.join(format!("{short}.mp4")))?;

@@ -1,0 +1,73 @@
+//! What the engine is compared with: originals without loss, and encodes by plain command lines.
+
+use super::curve::Point;
+use super::studio::system_ffmpeg;
+use super::vmaf::Vmaf;
+use std::path::{Path, PathBuf};
+
+/// A clip without loss at the size and rate in which it is scored.
+pub struct Original {
+    pub file: PathBuf,
+    pub size: (u32, u32),
+    pub fps: u32,
+    pub seconds: f64,
+}
+
+impl Original {
+    /// `short` and `long` sides in display orientation, both even; `first_s` seconds of the clip.
+    pub fn make(
+        clip: &Path,
+        size: (u32, u32),
+        (fps, first_s): (u32, f64),
+        out: PathBuf,
+    ) -> anyhow::Result<Self> {
+        let (width, height) = size;
+        let line = format!(
+            "-map 0:v:0 -an -t {first_s} -vf fps=fps={fps}:start_time=0,\
+             scale={width}:{height}:flags=bicubic+accurate_rnd:out_color_matrix=bt709:out_range=tv,\
+             setsar=1,format=yuv420p -c:v libx264 -preset ultrafast -qp 0"
+        );
+        system_ffmpeg(clip, &line, &out)?;
+        let seconds = frames(&out)? as f64 / f64::from(fps);
+        Ok(Self { file: out, size, fps, seconds })
+    }
+
+    /// Bits a second and score of an encode of it.
+    pub fn point(&self, vmaf: &Vmaf, encode: &Path) -> anyhow::Result<Point> {
+        let bytes = std::fs::metadata(encode)?.len();
+        let score = vmaf.score(encode, &self.file, self.size)?;
+        Ok(Point { bps: bytes as f64 * 8.0 / self.seconds, score })
+    }
+}
+
+/// Even, with the short side `short`, of a display size.
+pub fn sized((width, height): (u32, u32), short: u32) -> (u32, u32) {
+    let long =
+        |a: u32, b: u32| ((f64::from(short) * f64::from(a) / f64::from(b) / 2.0).round() as u32).max(1) * 2;
+    if width <= height { (short, long(height, width)) } else { (long(width, height), short) }
+}
+
+fn frames(file: &Path) -> anyhow::Result<u64> {
+    let out = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v:0", "-count_packets"])
+        .args(["-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"])
+        .arg(file)
+        .output()?;
+    Ok(String::from_utf8_lossy(&out.stdout).trim().trim_end_matches(',').parse()?)
+}
+
+/// Stock veryfast at a variable bitrate of `kbps`, as the fixed ladder has it.
+pub fn stock_vbr(
+    original: &Original,
+    (width, height): (u32, u32),
+    kbps: u32,
+    out: &Path,
+) -> anyhow::Result<()> {
+    let gop = 2 * original.fps;
+    let line = format!(
+        "-vf scale={width}:{height}:flags=bicubic -c:v libx264 -preset veryfast -b:v {kbps}k -maxrate {kbps}k \
+         -bufsize {}k -g {gop} -keyint_min {gop} -sc_threshold 0 -pix_fmt yuv420p",
+        2 * kbps
+    );
+    system_ffmpeg(&original.file, &line, out)
+}

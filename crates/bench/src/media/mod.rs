@@ -1,0 +1,55 @@
+//! The media engine: what it costs, what quality it gives for the bits, and what every clip keeps.
+
+mod classifier;
+mod cost;
+mod curve;
+mod delivered;
+mod facts;
+mod ladders;
+mod offset;
+mod quality;
+mod speed;
+mod studio;
+mod vmaf;
+
+use crate::report::Report;
+use std::path::Path;
+use studio::Studio;
+use vmaf::Vmaf;
+
+/// All parts; one that needs what is not there says so and is left out.
+pub async fn run(signal: &Path, media: &Path, part: Option<&str>, report: &mut Report) -> anyhow::Result<()> {
+    if !media.join("natural").is_dir() {
+        report.skip("media", &format!("the real clips are not at {}", media.display()));
+        return Ok(());
+    }
+    let wanted = |name: &str| part.is_none_or(|p| p == name);
+    let studio = Studio::open().await?;
+    if wanted("cost") {
+        cost::run(&studio, media, report).await?;
+    }
+    if wanted("facts") {
+        facts::run(&studio, media, report).await?;
+        offset::run(&studio, report).await?;
+    }
+    if wanted("classifier") {
+        classifier::run(&studio, media, report).await?;
+    }
+    match Vmaf::find() {
+        Some(vmaf) => {
+            if wanted("quality") {
+                quality::run(&vmaf, media, report)?;
+            }
+            if wanted("delivered") {
+                delivered::run(&studio, &vmaf, media, report).await?;
+            }
+        }
+        None => {
+            report.skip("quality, delivered", "no ffmpeg with libvmaf is installed (scripts/quality.sh)")
+        }
+    }
+    if wanted("speed") {
+        speed::run(signal, media, report).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! BD-rate of the default encoder settings and of AV1, three clips at 540 short.
+
+use super::curve::{Point, bd_rate};
+use super::ladders::{Original, sized};
+use super::studio::{cpu_s, system_ffmpeg};
+use super::vmaf::Vmaf;
+use crate::report::{Better, Figure, Report};
+use std::path::Path;
+
+/// Clip, display size.
+const CLIPS: [(&str, (u32, u32)); 3] = [
+    ("natural/nail_portrait_1080x1916_30fps.mp4", (1080, 1916)),
+    ("natural/butterfly.mp4", (1280, 720)),
+    ("format/internal_emulator_transformer_output_270_rotated.mp4", (1080, 1920)),
+];
+const SHORT: u32 = 540;
+const FPS: u32 = 30;
+const FIRST_S: f64 = 6.0;
+const X264_CRFS: [u32; 4] = [20, 24, 28, 32];
+const AV1_CRFS: [u32; 4] = [28, 36, 44, 52];
+const GOP: &str = "-g 60 -keyint_min 60 -sc_threshold 0";
+
+/// Points of one encoder over a clip, and its CPU seconds.
+fn curve(
+    original: &Original,
+    vmaf: &Vmaf,
+    dir: &Path,
+    (crfs, line): (&[u32], &dyn Fn(u32) -> String),
+) -> anyhow::Result<(Vec<Point>, f64)> {
+    let (mut points, mut cost_s) = (Vec::new(), 0.0);
+    for &crf in crfs {
+        let out = dir.join("encode.mp4");
+        let before = cpu_s()?;
+        system_ffmpeg(&original.file, &line(crf), &out)?;
+        cost_s += cpu_s()? - before;
+        points.push(original.point(vmaf, &out)?);
+    }
+    Ok((points, cost_s))
+}
+
+pub fn run(vmaf: &Vmaf, media: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let stock = |crf: u32| format!("-c:v libx264 -preset veryfast -crf {crf} {GOP}");
+    let ours = |crf: u32| {
+        let x264 = "subme=7:trellis=1:aq-mode=2:vbv-init=0.5";
+        format!("-c:v libx264 -preset veryfast -x264-params {x264} -crf {crf} {GOP}")
+    };
+    let av1 = |crf: u32| format!("-c:v libsvtav1 -preset 10 -crf {crf} -g 60");
+    let (mut default, mut newer, mut stock_s, mut ours_s) = (Vec::new(), Vec::new(), 0.0, 0.0);
+    for (name, size) in CLIPS {
+        let dir = tempfile::tempdir()?;
+        let file = dir.path().join("original.mkv");
+        let original = Original::make(&media.join(name), sized(size, SHORT), (FPS, FIRST_S), file)?;
+        let (anchor, anchor_s) = curve(&original, vmaf, dir.path(), (&X264_CRFS, &stock))?;
+        let (tuned, tuned_s) = curve(&original, vmaf, dir.path(), (&X264_CRFS, &ours))?;
+        let (modern, _) = curve(&original, vmaf, dir.path(), (&AV1_CRFS, &av1))?;
+        let against = |anchor: &[Point], test: &[Point]| bd_rate(anchor, test).unwrap_or(f64::NAN) * 100.0;
+        let (d, n) = (against(&anchor, &tuned), against(&tuned, &modern));
+        println!("NOTE {name}: default {d:+.1} % of stock veryfast, AV1 {n:+.1} % of the default");
+        default.push(d);
+        newer.push(n);
+        stock_s += anchor_s;
+        ours_s += tuned_s;
+    }
+    let mean = |all: &[f64]| all.iter().sum::<f64>() / all.len() as f64;
+    for (name, value, target) in [
+        ("bd_rate_default_vs_stock_veryfast", mean(&default), -20.0),
+        ("bd_rate_av1_vs_default", mean(&newer), -30.0),
+    ] {
+        report.add(&Figure { name, value, unit: "%", baseline: None, target, better: Better::Lower });
+    }
+    report.add(&Figure {
+        name: "cpu_default_vs_stock_veryfast",
+        value: ours_s,
+        unit: "cpu-s",
+        baseline: Some(stock_s),
+        target: 1.65,
+        better: Better::Lower,
+    });
+    Ok(())
+}
