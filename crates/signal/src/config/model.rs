@@ -1,6 +1,7 @@
 //! Every setting with its default. `config/laptop.toml` shows them all.
 
-use super::urls::{Entrance, JobDelivery, Records, StoredBytes};
+use super::urls::{Encoding, Entrance, FrameJudge, JobDelivery, Records, SecondLooker, StoredBytes};
+use ffmpeg::policy::JailMode;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ pub struct Config {
     pub data: Data,
     pub stores: Stores,
     pub encoder: Encoder,
+    pub packaging: Packaging,
     pub moderation: Moderation,
     pub identity: Identity,
     pub work: Work,
@@ -132,15 +134,50 @@ impl Default for Stores {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Encoder {
-    /// `ffmpeg:` runs the ffmpeg command on this machine.
+    /// `ffmpeg:` runs the ffmpeg command on this machine; `mediaconvert://region?role=…&queue=…` has AWS encode
+    /// what was approved.
     pub url: String,
+    /// Of MediaConvert; empty = the region's own.
+    pub endpoint: String,
     /// Media jobs at once; 0 = half the cores, at least one.
     pub concurrency: usize,
+    /// `required`: nothing is decoded where the kernel has no Landlock or no seccomp; `best-effort`: what the
+    /// kernel has is used.
+    pub jail: JailMode,
 }
 
 impl Default for Encoder {
     fn default() -> Self {
-        Self { url: "ffmpeg:".into(), concurrency: 0 }
+        Self { url: "ffmpeg:".into(), endpoint: String::new(), concurrency: 0, jail: JailMode::Required }
+    }
+}
+
+/// How renditions are laid out (ADR 0014). A video keeps what it was published with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Packaging {
+    /// `muxed`: in every rung's segments; `own`: a rendition that all rungs share.
+    pub sound: packager::Sound,
+    /// `segments`: one object a segment; `single`: one a rendition, fetched by ranges.
+    pub files: packager::Files,
+    /// Segments of 2, 2, 2, 2, 4, then 6 s instead of 2 s each.
+    pub ramp: bool,
+    /// Whether every rung has an I-frame playlist.
+    pub i_frames: bool,
+}
+
+impl Default for Packaging {
+    fn default() -> Self {
+        let packager::Packaging { sound, files, ramp_ms, i_frames } = packager::Packaging::default();
+        Self { sound, files, ramp: !ramp_ms.is_empty(), i_frames }
+    }
+}
+
+impl Packaging {
+    /// As the ladder profile has it.
+    pub fn of_profile(&self) -> packager::Packaging {
+        let ramp_ms = if self.ramp { packager::Packaging::ramp() } else { Vec::new() };
+        packager::Packaging { sound: self.sound, files: self.files, ramp_ms, i_frames: self.i_frames }
     }
 }
 
@@ -149,15 +186,29 @@ impl Default for Encoder {
 pub struct Moderation {
     /// `nsfwjs:` judges with the model that `make up` installs, and is `none:` where that is missing;
     /// `none:` sends every video to a person; `onnx:/path/model.onnx` judges with your model and the label
-    /// map beside it (`model.labels.toml`).
+    /// map beside it (`model.labels.toml`); `rekognition://region` has AWS look at the frames.
     pub classifier: String,
+    /// Who looks closer near a threshold: `frames:` takes more frames for the classifier;
+    /// `rekognition://region?topic=arn&role=arn` has AWS look at the whole stored video. Without topic and
+    /// role it is asked now and then whether it has ended.
+    pub second_look: String,
+    /// Of Rekognition; empty = the region's own.
+    pub endpoint: String,
+    /// What happens to a video that looks like a rejected one: `review`, `reject` or `off`.
+    pub lookalikes: String,
     /// What happens to labels no classifier judges: `allow` or `review`.
     pub unjudged: String,
 }
 
 impl Default for Moderation {
     fn default() -> Self {
-        Self { classifier: "nsfwjs:".into(), unjudged: "allow".into() }
+        Self {
+            classifier: "nsfwjs:".into(),
+            second_look: "frames:".into(),
+            endpoint: String::new(),
+            lookalikes: "review".into(),
+            unjudged: "allow".into(),
+        }
     }
 }
 
@@ -265,6 +316,15 @@ impl Config {
     }
     pub fn delivery_of_jobs(&self) -> anyhow::Result<JobDelivery> {
         JobDelivery::of(&self.work.queue_url)
+    }
+    pub fn frame_judge(&self) -> anyhow::Result<FrameJudge> {
+        FrameJudge::of(&self.moderation.classifier)
+    }
+    pub fn second_looker(&self) -> anyhow::Result<SecondLooker> {
+        SecondLooker::of(&self.moderation.second_look)
+    }
+    pub fn encoding(&self) -> anyhow::Result<Encoding> {
+        Encoding::of(&self.encoder.url)
     }
     pub fn entrance(&self) -> anyhow::Result<Entrance> {
         Entrance::of(&self.identity.url)

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use std::sync::{Arc, OnceLock};
 use stdx::{Clock, Entropy, Fault, OsEntropy, SystemClock};
 use telemetry::Indicators;
+use transcode::captions::{CaptionLimits, CaptionsDeps, CaptionsDesk};
 use transcode::{Transcoder, TranscoderDeps};
 use upload::{Uploads, UploadsDeps};
 use vocab::{Millis, Status, UserId, VideoId};
@@ -34,6 +35,7 @@ pub struct House {
     pub submit: Jobs,
     pub wake: Wake,
     pub owners: Arc<Owners>,
+    pub captions: Arc<CaptionsDesk>,
     pub uploads: Arc<Uploads>,
     pub moderator: Moderator,
     pub reviews: Arc<Reviews>,
@@ -100,8 +102,10 @@ impl House {
         let wake = Wake::default();
         let (c, e, w) = (&clock, &entropy, &wake);
         let base = stores::Base { config, data, clock: c, entropy: e, wake: w, duties };
-        let stores = stores::open(&base).await?;
-        let media = media::build(config).await?;
+        let mut stores = stores::open(&base).await?;
+        let mut media = media::build(config).await?;
+        media.encoder = stores.remote.encoder(&base, media.encoder).await?;
+        stores.remote.eyes(&base, &mut media).await?;
         let late = Arc::new(Late::default());
         let listener: Arc<dyn StatusListener> = Arc::clone(&late) as Arc<dyn StatusListener>;
         let videos: Arc<dyn VideoStore> =
@@ -152,6 +156,7 @@ impl House {
             submit: base.submit,
             wake: base.wake,
             owners: pipeline.owners,
+            captions: pipeline.captions,
             uploads: pipeline.uploads,
             moderator: pipeline.moderator,
             reviews: pipeline.reviews,
@@ -204,6 +209,7 @@ struct Doors {
 struct Pipeline {
     catalog_policy: CatalogPolicy,
     owners: Arc<Owners>,
+    captions: Arc<CaptionsDesk>,
     uploads: Arc<Uploads>,
     moderator: Moderator,
     reviews: Arc<Reviews>,
@@ -236,7 +242,7 @@ impl Pipeline {
             jobs: base.submit.clone(),
             store: Arc::clone(&stores.records.moderation),
             clock: Arc::clone(&base.clock),
-            policy: Arc::new(media::moderation_policy(config, media.classifier.is_some())?),
+            policy: Arc::new(media::moderation_policy(config, media.is_classified_here)?),
         };
         let (judge_dir, encode_dir) = (data.scratch().join("judge"), data.scratch().join("encode"));
         std::fs::create_dir_all(&judge_dir)?;
@@ -247,6 +253,7 @@ impl Pipeline {
         let moderator = Moderator::new(ModeratorDeps {
             desk: desk.clone(),
             blocks: Arc::clone(&stores.records.blocks),
+            lookalikes: moderation::Lookalikes::new(Arc::clone(&stores.records.frame_blocks)),
             files: Arc::clone(&files),
             examiner: media.examiner,
             classifier: media.classifier,
@@ -255,7 +262,8 @@ impl Pipeline {
             work_root: judge_dir,
         });
         let (blocks, entropy) = (Arc::clone(&stores.records.blocks), Arc::clone(&base.entropy));
-        let reviews = Arc::new(Reviews::new(ReviewsDeps { desk, blocks, files, entropy }));
+        let frame_blocks = Arc::clone(&stores.records.frame_blocks);
+        let reviews = Arc::new(Reviews::new(ReviewsDeps { desk, blocks, frame_blocks, files, entropy }));
         let transcoder = Transcoder::new(TranscoderDeps {
             videos: Arc::clone(&base.videos),
             listener: Arc::clone(&base.listener),
@@ -265,12 +273,23 @@ impl Pipeline {
             jobs: base.submit.clone(),
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
-            profile: transcode::LadderProfile::default(),
+            profile: media::ladder(config)?,
             work_root: encode_dir,
         });
         let uploads = Arc::new(uploads(base, stores, &catalog_policy));
-        Ok(Self { catalog_policy, owners: Arc::new(owners), uploads, moderator, reviews, transcoder })
+        let owners = Arc::new(owners);
+        let captions = Arc::new(captions(base, stores, &owners));
+        Ok(Self { catalog_policy, owners, captions, uploads, moderator, reviews, transcoder })
     }
+}
+
+fn captions(base: &Base, stores: &Stores, owners: &Arc<Owners>) -> CaptionsDesk {
+    CaptionsDesk::new(CaptionsDeps {
+        owners: Arc::clone(owners),
+        videos: Arc::clone(&base.videos),
+        media: Arc::clone(&stores.objects.media),
+        limits: CaptionLimits::default(),
+    })
 }
 
 fn uploads(base: &Base, stores: &Stores, catalog_policy: &CatalogPolicy) -> Uploads {

@@ -1,9 +1,9 @@
 //! The encoder by `encoder.url`, and the table that verdicts are reached by.
 
-use crate::config::Config;
+use crate::config::{Config, Encoding};
 use crate::wiring::classifier;
 use anyhow::{Context, bail};
-use moderation::{Examiner, FrameClassifier, ModerationPolicy, SamplingPolicy, SecondLook, Unjudged};
+use moderation::{Examiner, Found, FrameClassifier, ModerationPolicy, SamplingPolicy, SecondLook, Unjudged};
 use std::sync::Arc;
 use transcode::Encoder;
 
@@ -13,6 +13,8 @@ pub struct Media {
     pub classifier: Option<Arc<dyn FrameClassifier>>,
     /// Tier B by a service; `None` = frames of ours and the classifier.
     pub second_look: Option<Arc<dyn SecondLook>>,
+    /// Whether the model runs on this machine, where a frame costs nothing.
+    pub is_classified_here: bool,
 }
 
 /// Media jobs at once.
@@ -21,32 +23,58 @@ pub fn concurrency(config: &Config) -> usize {
     if config.encoder.concurrency == 0 { (cores / 2).max(1) } else { config.encoder.concurrency }
 }
 
-pub async fn build(config: &Config) -> anyhow::Result<Media> {
-    let policy = ffmpeg::FfmpegPolicy {
+/// The engine's numbers, with what the settings say.
+pub fn ffmpeg_policy(config: &Config) -> ffmpeg::FfmpegPolicy {
+    ffmpeg::FfmpegPolicy {
         jobs_at_once: config.encoder.concurrency,
         quality_ffmpeg: classifier::tool_cache().join("tools/quality/ffmpeg"),
-        ..Default::default() };
+        jail: config.encoder.jail,
+        ..Default::default()
+    }
+}
+
+/// How videos are published. An engine that bills by the job makes all rungs in one.
+pub fn ladder(config: &Config) -> anyhow::Result<transcode::LadderProfile> {
+    let packaging = config.packaging.of_profile();
+    let mut profile = transcode::LadderProfile { packaging, ..transcode::LadderProfile::default() };
+    if config.encoding()? != Encoding::Ffmpeg {
+        profile.waves.first_wave_max = None;
+        // Its jobs are H.264.
+        profile.av1.after_views = None;
+    }
+    Ok(profile)
+}
+
+pub async fn build(config: &Config) -> anyhow::Result<Media> {
+    let policy = ffmpeg_policy(config);
     let engine = Arc::new(
         ffmpeg::Ffmpeg::open(policy, transcode::LadderProfile::default())
             .await
             .context("ffmpeg is not usable. Run `signal doctor` to see what is missing")?,
     );
+    let classifier = classifier::choose(&config.moderation.classifier)?.classifier();
     Ok(Media {
         examiner: Arc::clone(&engine) as Arc<dyn Examiner>,
         encoder: engine,
-        classifier: classifier::choose(&config.moderation.classifier)?.classifier(),
+        is_classified_here: classifier.is_some(),
+        classifier,
         second_look: None,
     })
 }
 
 /// The table that verdicts are reached by, as configured. A model on this machine costs nothing a frame,
 /// so short clips are looked at more densely than where frames are bought or looked at by people.
-pub fn moderation_policy(config: &Config, is_classified: bool) -> anyhow::Result<ModerationPolicy> {
+pub fn moderation_policy(config: &Config, is_classified_here: bool) -> anyhow::Result<ModerationPolicy> {
     let mut policy = ModerationPolicy::default();
-    if is_classified {
+    if is_classified_here {
         policy.sampling = SamplingPolicy::dense();
         policy.version.push_str("-dense");
     }
+    policy.likeness.found = match config.moderation.lookalikes.as_str() {
+        "off" => Found::Off,
+        "reject" => Found::Reject,
+        _ => Found::Review,
+    };
     if config.moderation.unjudged == "review" {
         policy.unjudged = Unjudged::Review;
     }
@@ -80,6 +108,8 @@ mod tests {
         let mut config = Config::default();
         assert_eq!(moderation_policy(&config, false).expect("sound").unjudged, Unjudged::Allow);
         config.moderation.unjudged = "review".into();
+        config.moderation.lookalikes = "reject".into();
+        assert_eq!(moderation_policy(&config, false).expect("sound").likeness.found, Found::Reject);
         assert_eq!(moderation_policy(&config, false).expect("sound").unjudged, Unjudged::Review);
     }
 
