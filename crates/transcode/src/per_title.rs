@@ -105,7 +105,7 @@ impl PerTitle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ladder::PlannedRung;
+    use catalog::{SourceFacts, Transform};
     use proptest::prelude::*;
 
     fn vmaf(fine: u32, coarse: u32) -> Probed {
@@ -155,6 +155,20 @@ mod tests {
         assert_eq!(of([120, 150, 200, 300]), [240, 360, 540]);
     }
 
+    fn planned() -> LadderPlan {
+        let source = SourceFacts {
+            duration_ms: Millis(10_000),
+            width: 1_080,
+            height: 1_920,
+            fps_milli: 30_000,
+            has_audio: false,
+            video_codec: "h264".into(),
+            audio_codec: None,
+            size_bytes: vocab::Bytes(9_000_000),
+        };
+        crate::plan(&source, &Transform::default(), &crate::LadderProfile::default()).expect("a plan")
+    }
+
     proptest! {
         #[test]
         fn whatever_was_measured_the_choice_is_within_the_bounds(
@@ -178,24 +192,7 @@ mod tests {
         #[test]
         fn samples_lie_in_the_published_part_and_cost_little(start in 0i64..60_000, ms in 1i64..180_000) {
             let p = PerTitle::default();
-            let plan = LadderPlan {
-                rungs: vec![PlannedRung {
-                    name: RungName(720),
-                    width: 720,
-                    height: 1280,
-                    min_kbps: Kbps(1_400),
-                    max_kbps: Kbps(2_000),
-                    crf_centi: 2_400,
-                }],
-                fps: 30,
-                gop_ms: Millis(2_000),
-                segment_ms: Millis(2_000),
-                start_ms: Millis(start),
-                duration_ms: Millis(ms),
-                audio: None,
-                packaging: Default::default(),
-                encoder: Default::default(),
-            };
+            let plan = LadderPlan { start_ms: Millis(start), duration_ms: Millis(ms), ..planned() };
             let samples = p.samples(&plan);
             prop_assert_eq!(samples.is_empty(), ms < p.from_ms.0);
             for (at, length) in &samples {
