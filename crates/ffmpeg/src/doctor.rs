@@ -14,6 +14,8 @@ pub struct Features {
     pub version: String,
     /// HDR is mapped to SDR properly; without it HDR videos look pale.
     pub zscale: bool,
+    /// AV1 can be encoded, and decoded to be verified.
+    pub av1: bool,
     /// What is needed and not there.
     pub lacks: Vec<String>,
 }
@@ -47,6 +49,8 @@ const FILTERS: [&str; 14] = [
 ];
 const ENCODERS: [&str; 4] = ["libx264", "aac", "mjpeg", "rawvideo"];
 const DECODERS: [&str; 6] = ["h264", "hevc", "vp9", "aac", "mp3", "opus"];
+const AV1_ENCODER: &str = "libsvtav1";
+const AV1_DECODERS: [&str; 2] = ["libdav1d", "libaom-av1"];
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A program by name in the search path, or by absolute path.
@@ -88,12 +92,38 @@ pub(crate) async fn features(ffmpeg: &Path) -> Result<Features, Fault> {
         let missing = names.iter().filter(|n| !has(list, n));
         lacks.extend(missing.map(|n| format!("{kind} {n}")));
     }
-    Ok(Features { version: word(2), zscale: has(&filters, "zscale") && has(&filters, "tonemap"), lacks })
+    let av1 = has(&encoders, AV1_ENCODER) && AV1_DECODERS.iter().any(|d| has(&decoders, d));
+    let zscale = has(&filters, "zscale") && has(&filters, "tonemap");
+    Ok(Features { version: word(2), zscale, av1, lacks })
 }
 
 /// Whether a program has a filter. One that does not answer has none.
 pub(crate) async fn has_filter(program: &Path, filter: &str) -> bool {
     ask(program, "-filters").await.is_ok_and(|list| has(&list, filter))
+}
+
+/// Whether AV1 rungs can be made; `wanted` where the settings ask for them.
+pub async fn av1(ffmpeg: &Path, wanted: bool) -> Finding {
+    let can = match find(ffmpeg) {
+        Some(program) => features(&program).await.is_ok_and(|f| f.av1),
+        None => false,
+    };
+    av1_finding(can, wanted)
+}
+
+fn av1_finding(can: bool, wanted: bool) -> Finding {
+    let (ok, detail) = match (can, wanted) {
+        (true, _) => (Some(true), format!("{AV1_ENCODER} and a decoder")),
+        (false, true) => (Some(false), no_av1()),
+        (false, false) => (None, format!("{}; no settings ask for it", no_av1())),
+    };
+    let advice = "Install an ffmpeg with libsvtav1 and libdav1d (Debian's has both), or set encoder.av1_after_views = 0.";
+    Finding { name: "AV1", ok, detail, advice: (ok != Some(true)).then(|| advice.to_owned()) }
+}
+
+/// What is said wherever AV1 is asked of a program that lacks it.
+pub(crate) fn no_av1() -> String {
+    format!("this ffmpeg cannot encode AV1: it has no {AV1_ENCODER}, or no decoder to verify it with")
 }
 
 /// Lists have the name in the second column.
@@ -184,6 +214,18 @@ mod tests {
         for mode in [JailMode::Required, JailMode::BestEffort] {
             assert_eq!(judge(whole, mode).ok, Some(true));
         }
+    }
+
+    #[test]
+    fn av1_that_is_wanted_and_missing_is_an_error_and_else_a_remark() {
+        assert_eq!((av1_finding(true, true).ok, av1_finding(true, false).advice), (Some(true), None));
+        let wanted = av1_finding(false, true);
+        assert_eq!(wanted.ok, Some(false));
+        assert!(
+            wanted.detail.contains("libsvtav1")
+                && wanted.advice.is_some_and(|a| a.contains("av1_after_views"))
+        );
+        assert_eq!(av1_finding(false, false).ok, None);
     }
 
     #[test]

@@ -82,6 +82,9 @@ impl Ffmpeg {
         if let Some(lack) = features.lacks.first() {
             return Err(Fault::unavailable(format!("this ffmpeg has no {lack}")));
         }
+        if profile.av1.after_views.is_some() && !features.av1 {
+            return Err(Fault::unavailable(doctor::no_av1()));
+        }
         let jobs = policy.jobs();
         let (examining, encoding) = (Semaphore::new(jobs), Semaphore::new(jobs));
         let scorer = tokio::sync::OnceCell::new();

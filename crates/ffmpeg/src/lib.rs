@@ -14,6 +14,7 @@ mod pass_a;
 mod pass_a_args;
 mod pass_b;
 mod pass_b_args;
+mod pass_b_codec;
 mod pass_b_probe;
 pub mod policy;
 mod poster;
@@ -26,5 +27,6 @@ mod verify;
 
 pub use doctor::{Features, Finding, examine as examine_machine};
 pub use engine::Ffmpeg;
+pub use pass_b_codec::{AV1_OPTIONS, X264_ECONOMY, X264_TUNED, av1_crf, x264_params};
 pub use policy::FfmpegPolicy;
 pub use report::Report;

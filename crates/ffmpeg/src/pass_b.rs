@@ -1,5 +1,6 @@
 //! Pass B: all rungs and the sound in one decode, and a look at the result like a player's.
 
+use crate::doctor::no_av1;
 use crate::engine::{Ffmpeg, Run};
 use crate::pass_b_args::{AUDIO, Given, pass_b, rung_file};
 use crate::room::Room;
@@ -7,6 +8,7 @@ use async_trait::async_trait;
 use moderation::port::MediaError;
 use stdx::Fault;
 use transcode::{EncodeJob, Encoded, EncodedTrack, Encoder, ProbeJob, Probed, VerifyJob};
+use vocab::{Codec, FailureReason};
 
 #[async_trait]
 impl Encoder for Ffmpeg {
@@ -16,6 +18,10 @@ impl Encoder for Ffmpeg {
 
     async fn encode(&self, job: EncodeJob) -> Result<Encoded, MediaError> {
         let _permit = Self::permit(&self.0.encoding).await?;
+        if job.plan.rungs.iter().any(|r| r.codec == Codec::Av1) && !self.0.features.av1 {
+            let why = FailureReason::new("media.no_av1", no_av1(), true);
+            return Err(MediaError::Refused(why));
+        }
         let room = Room::furnish(&job.work_dir, &job.source).await.map_err(Fault::from)?;
         let source = self.audit(&room).await?;
         let given = Given { loudness: job.loudness, zscale: self.0.features.zscale };
