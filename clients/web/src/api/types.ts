@@ -238,11 +238,15 @@ export interface Review {
   video: Video;
   content_sha256?: string | null;
   frames: ReviewFrame[];
-  labels: { name: string; max_confidence: number; reject_at?: number | null; review_at?: number | null }[];
+  labels: { name: string; max_confidence: number; hot_frames?: number; frames?: number; reject_at?: number | null; review_at?: number | null }[];
   unjudged: string[];
   classifier: { name: string; version: string } | null;
   decisions: Decision[];
-  same_content: (string | { video_id: string; verdict?: string; status?: string; at_ms?: number })[];
+  same_content: (string | { video_id: string; verdict?: string | null; status?: string; at_ms?: number | null; by?: string | null; reason_code?: string | null })[];
+  /** A rejected video of other bytes with the same pictures. */
+  lookalike?: { video_id: string; matched: number; pictures: number; reason_code: string; rejected_at_ms: number; decisions: Decision[] } | null;
+  /** Moments just under a limit. */
+  near_ms?: number[];
   source_url: string;
   appeal?: QueueItem['appeal'];
   blocked?: boolean;

@@ -1,7 +1,7 @@
 /** One case: the original, its frames with times, what the machine says and what it does not. */
 
 import { useRef, useState } from 'preact/hooks';
-import { moderation, type QueueItem, type Review, type ReviewFrame } from '../api';
+import { moderation, type Decision, type QueueItem, type Review, type ReviewFrame } from '../api';
 import { raw } from '../api/client';
 import { format, t } from '../messages';
 import { Button, IconButton, ProblemState, Waiting, useLoad } from '../ui';
@@ -147,6 +147,7 @@ function Evidence({ review, item }: { review: Review; item: QueueItem | undefine
             </ul>
           </section>
         )}
+        {review.lookalike && <Lookalike like={review.lookalike} />}
         {review.video.caption && <p class="case-caption">{review.video.caption}</p>}
         <Labels review={review} />
         <Unjudged review={review} />
@@ -168,6 +169,37 @@ function Frame({ frame, onPlay }: { frame: ReviewFrame; onPlay: () => void }) {
   );
 }
 
+/** Other bytes, the same pictures: what was decided about the rejected one. */
+function Lookalike({ like }: { like: NonNullable<Review['lookalike']> }) {
+  return (
+    <section class="card stack-s" aria-label={t.moderation.lookalike}>
+      <h3>{t.moderation.lookalike}</h3>
+      <p class="notice bad">
+        <BanIcon size={20} />
+        {t.moderation.lookalikeText(like.matched, like.pictures, t.moderation.reasonWord(like.reason_code))}
+      </p>
+      <Decisions decisions={like.decisions} />
+      <a href={`/moderation/${like.video_id}`}>{t.moderation.lookalikeOpen}</a>
+    </section>
+  );
+}
+
+function Decisions({ decisions }: { decisions: Decision[] }) {
+  return (
+    <ol class="trail">
+      {decisions.map((d, i) => (
+        <li key={i}>
+          <span class="chip">{d.verdict}</span>
+          <span class="small">
+            {d.by} · {format.ago(d.at_ms)}
+          </span>
+          {(d.reason || d.reason_code) && <p class="small muted">{d.reason || d.reason_code}</p>}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
 function Labels({ review }: { review: Review }) {
   const limit = (n: number | null | undefined) => (n === null || n === undefined ? '–' : format.percent(n));
   return (
@@ -180,6 +212,7 @@ function Labels({ review }: { review: Review }) {
             <tr>
               <th scope="col">{t.moderation.label}</th>
               <th scope="col">{t.moderation.highest}</th>
+              <th scope="col">{t.moderation.hot}</th>
               <th scope="col">{t.moderation.reviewAt}</th>
               <th scope="col">{t.moderation.rejectAt}</th>
             </tr>
@@ -193,6 +226,7 @@ function Labels({ review }: { review: Review }) {
                   <td>
                     <span class={`chip ${over}`}>{format.percent(l.max_confidence)}</span>
                   </td>
+                  <td>{l.frames === undefined ? '–' : t.moderation.hotOf(l.hot_frames ?? 0, l.frames)}</td>
                   <td>{limit(l.review_at)}</td>
                   <td>{limit(l.reject_at)}</td>
                 </tr>
@@ -203,6 +237,7 @@ function Labels({ review }: { review: Review }) {
       ) : (
         <p class="small muted">{review.classifier ? t.moderation.noLabels : t.moderation.unjudgedAll}</p>
       )}
+      {review.near_ms && review.near_ms.length > 0 && <p class="small muted">{t.moderation.near(review.near_ms.map((at) => format.clock(at)).join(', '))}</p>}
     </section>
   );
 }
@@ -228,17 +263,7 @@ function Earlier({ review }: { review: Review }) {
     <section class="stack-s">
       <h3>{t.moderation.earlier}</h3>
       {review.decisions.length ? (
-        <ol class="trail">
-          {review.decisions.map((d, i) => (
-            <li key={i}>
-              <span class="chip">{d.verdict}</span>
-              <span class="small">
-                {d.by} · {format.ago(d.at_ms)}
-              </span>
-              {(d.reason || d.reason_code) && <p class="small muted">{d.reason || d.reason_code}</p>}
-            </li>
-          ))}
-        </ol>
+        <Decisions decisions={review.decisions} />
       ) : (
         <p class="small muted">{t.moderation.noEarlier}</p>
       )}
@@ -249,12 +274,15 @@ function Earlier({ review }: { review: Review }) {
             {review.same_content.map((s) => {
               const id = typeof s === 'string' ? s : s.video_id;
               const what = typeof s === 'string' ? '' : (s.verdict ?? s.status ?? '');
+              const who = typeof s === 'string' || !s.by || !s.at_ms ? '' : `${s.by} · ${format.ago(s.at_ms)}`;
+              const why = typeof s === 'string' ? '' : (s.reason_code ?? '');
               return (
                 <li class="row" key={id}>
                   <a class="mono" href={`/moderation/${id}`}>
                     {id}
                   </a>
                   {what && <span class="chip">{what}</span>}
+                  {(who || why) && <span class="small muted">{[who, why].filter(Boolean).join(' · ')}</span>}
                 </li>
               );
             })}

@@ -1,7 +1,9 @@
 //! What a moderator's console is told.
 
 use crate::dto::{Owner, Video};
-use moderation::{BlockEntry, Decision, JudgedFrame, LabelSummary, ModerationRecord, Reason, Trail};
+use moderation::{
+    BlockEntry, Decision, JudgedFrame, LabelSummary, ModerationRecord, Reason, Resemblance, Trail,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vocab::{UserId, Verdict, VideoId};
@@ -94,6 +96,38 @@ pub struct SameContent {
     pub video_id: VideoId,
     pub verdict: Option<&'static str>,
     pub at_ms: Option<i64>,
+    /// Who decided: a user id, or `classifier` or `block_list`.
+    pub by: Option<String>,
+    pub reason_code: Option<String>,
+}
+
+/// A rejected video that this one looks like: other bytes, the same pictures.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Lookalike {
+    #[schema(value_type = String)]
+    pub video_id: VideoId,
+    /// Pictures that match, out of …
+    pub matched: u32,
+    pub pictures: u32,
+    /// Why it was rejected.
+    pub reason_code: String,
+    pub rejected_at_ms: i64,
+    /// Its decisions, oldest first.
+    pub decisions: Vec<ReviewDecision>,
+}
+
+impl Lookalike {
+    pub fn of(like: Resemblance, record: Option<ModerationRecord>) -> Self {
+        let decisions = record.map(|r| r.decisions).unwrap_or_default();
+        Self {
+            video_id: like.video,
+            matched: like.matched,
+            pictures: like.pictures,
+            reason_code: like.reason_code,
+            rejected_at_ms: like.decided_at.get(),
+            decisions: decisions.into_iter().map(Into::into).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -118,6 +152,9 @@ pub struct Review {
     /// Oldest first.
     pub decisions: Vec<ReviewDecision>,
     pub same_content: Vec<SameContent>,
+    pub lookalike: Option<Lookalike>,
+    /// Moments just under a threshold.
+    pub near_ms: Vec<i64>,
     /// The file as it was sent, with a ticket for a player.
     pub source_url: String,
     pub appeal: Option<String>,
@@ -269,6 +306,8 @@ impl From<&ModerationRecord> for SameContent {
             video_id: r.video,
             verdict: standing.map(|d| word(d.verdict)),
             at_ms: standing.map(|d| d.at.get()),
+            by: standing.cloned().map(|d| ReviewDecision::from(d).by),
+            reason_code: standing.and_then(|d| d.reason_code.clone()),
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::auth::{Caller, Moderator};
 use crate::body::{Json, Path, Query};
 use crate::cursor::{List, Position};
 use crate::dto::moderation::{
-    BlockAsk, BlockedContent, Queue, QueueItem, Report, Review, ReviewAsk, ReviewClassifier, ReviewFrame,
-    ReviewReasons, ReviewRecord, TrailList,
+    BlockAsk, BlockedContent, Lookalike, Queue, QueueItem, Report, Review, ReviewAsk, ReviewClassifier,
+    ReviewFrame, ReviewReasons, ReviewRecord, TrailList,
 };
 use crate::dto::{self, Page, PageQuery};
 use crate::problem::Problem;
@@ -122,6 +122,8 @@ async fn case(
         unjudged: record.unjudged,
         decisions: record.decisions.into_iter().map(Into::into).collect(),
         same_content: detail.same_content.iter().map(Into::into).collect(),
+        lookalike: record.resembles.map(|like| Lookalike::of(like, detail.resembled)),
+        near_ms: record.near.iter().map(|at| at.get()).collect(),
         source_url: source::source_url(&state, id, caller.user),
         appeal: record.appeal,
         blocked: detail.blocked.is_some(),
