@@ -15,6 +15,8 @@ pub fn document() -> anyhow::Result<Value> {
         "tables": crate::wiring::aws::tables(),
         "queues": crate::wiring::aws::queues(),
         "bus": bus(),
+        "mediaconvert": encoder(),
+        "rekognition": eyes(),
         "bucket": aws::objects::BUCKET,
         "events": events()?,
         "env": env()?,
@@ -39,6 +41,44 @@ fn bus() -> Value {
                 "sqs:SetQueueAttributes", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage",
                 "sqs:DeleteQueue",
             ],
+        },
+    })
+}
+
+/// Where `moderation` names Rekognition: the topic that feeds the queue, and who may do what.
+fn eyes() -> Value {
+    use aws::rekognition::{ACTIONS, LOOK_QUEUE, LOOK_TOPIC, ROLE_ACTIONS, TOPIC_KEY};
+    json!({
+        "actions": ACTIONS,
+        // Stored videos are read with the rights of the worker that asks.
+        "reads": "raw/",
+        "service_role": {
+            "trusts": "rekognition.amazonaws.com",
+            "actions": ROLE_ACTIONS,
+            "publishes": LOOK_TOPIC,
+        },
+        "topic": { "name": LOOK_TOPIC, "queue": LOOK_QUEUE.name, "raw_message_delivery": false },
+        "encrypted_topic_needs": TOPIC_KEY,
+    })
+}
+
+/// Where `encoder.url` is `mediaconvert://…`: the rule that feeds the queue, and who may do what.
+fn encoder() -> Value {
+    use aws::mediaconvert::{ACTIONS, ROLE_ACTIONS, event, job::meta};
+    json!({
+        "actions": ACTIONS,
+        "service_role": {
+            "trusts": "mediaconvert.amazonaws.com",
+            "actions": ROLE_ACTIONS,
+            "reads": "raw/", "writes": "encoded/",
+        },
+        "rule": {
+            // The account's own bus, on which AWS services speak; the queue is of `queues`.
+            "bus": "default", "queue": aws::work::queues::MEDIA_QUEUE.name,
+            "pattern": {
+                "source": [event::SOURCE], "detail-type": [event::DETAIL_TYPE],
+                "detail": { "userMetadata": { (meta::WORK): [{ "exists": true }] } },
+            },
         },
     })
 }

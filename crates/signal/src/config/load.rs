@@ -1,7 +1,7 @@
 //! Settings = defaults < `config/*.toml` < `SIGNAL_…`; unknown keys are errors with a suggestion.
 
 use super::model::Config;
-use super::urls::{JobDelivery, Records, StoredBytes};
+use super::urls::{Encoding, JobDelivery, Records, SecondLooker, StoredBytes};
 use anyhow::{Context, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -83,25 +83,46 @@ fn check(config: &Config) -> anyhow::Result<()> {
         );
     }
     config.entrance()?;
-    for (name, url, schemes) in [
-        ("encoder.url", &config.encoder.url, &["ffmpeg"][..]),
-        ("moderation.classifier", &config.moderation.classifier, &["none", "nsfwjs", "onnx"][..]),
-    ] {
-        let scheme = url.split(':').next().unwrap_or_default();
-        if !schemes.contains(&scheme) {
-            bail!("{name} = \"{url}\": unknown scheme; allowed: {}", schemes.join(", "));
-        }
-    }
+    check_encoding(config, &records, &bytes)?;
+    check_moderation(config, &records, &bytes)?;
     check_secret(config, &records)?;
-    if !matches!(config.moderation.unjudged.as_str(), "allow" | "review") {
-        bail!("moderation.unjudged = \"{}\": allowed are allow and review", config.moderation.unjudged);
-    }
     if !matches!(config.log.format.as_str(), "auto" | "pretty" | "json") {
         bail!("log.format = \"{}\": allowed are auto, pretty and json", config.log.format);
     }
     let has_door = bytes == StoredBytes::Embedded;
     if has_door && config.server.port == config.objects.port && config.server.port != 0 {
         bail!("server.port and objects.port are both {}: choose two", config.server.port);
+    }
+    Ok(())
+}
+
+fn check_moderation(config: &Config, records: &Records, bytes: &StoredBytes) -> anyhow::Result<()> {
+    let set = &config.moderation;
+    config.frame_judge()?;
+    let by_service = config.second_looker()? != SecondLooker::Frames;
+    if by_service && (*records == Records::Embedded || *bytes == StoredBytes::Embedded) {
+        bail!(
+            "moderation.second_look = \"{}\": Rekognition needs stores.url = \"dynamodb://…\" and objects.url = \"s3://…\"",
+            set.second_look
+        );
+    }
+    if !matches!(set.unjudged.as_str(), "allow" | "review") {
+        bail!("moderation.unjudged = \"{}\": allowed are allow and review", set.unjudged);
+    }
+    if !matches!(set.lookalikes.as_str(), "review" | "reject" | "off") {
+        bail!("moderation.lookalikes = \"{}\": allowed are review, reject and off", set.lookalikes);
+    }
+    Ok(())
+}
+
+/// The service reads and writes S3, and which job is whose stands in DynamoDB.
+fn check_encoding(config: &Config, records: &Records, bytes: &StoredBytes) -> anyhow::Result<()> {
+    let by_service = config.encoding()? != Encoding::Ffmpeg;
+    if by_service && (*records == Records::Embedded || *bytes == StoredBytes::Embedded) {
+        bail!(
+            "encoder.url = \"{}\": MediaConvert needs stores.url = \"dynamodb://…\" and objects.url = \"s3://…\"",
+            config.encoder.url
+        );
     }
     Ok(())
 }
@@ -162,6 +183,16 @@ mod tests {
             load_text(&format!("{shared}[server]\nsecret = \"short\"\n")).expect_err("refused").to_string();
         assert!(e.contains("5 characters"), "{e}");
         load_text(&format!("{shared}[server]\nsecret = \"{}\"\n", "r".repeat(32))).expect("loads");
+    }
+
+    #[test]
+    #[cfg(feature = "aws")]
+    fn an_encoder_outside_wants_its_records_and_objects_outside() {
+        let url = "mediaconvert://eu-central-1?role=arn:aws:iam::111122223333:role/signal-mediaconvert";
+        let e = load_text(&format!("[encoder]\nurl = \"{url}\"\n")).expect_err("refused").to_string();
+        assert!(e.contains("stores.url = \"dynamodb://") && e.contains("objects.url = \"s3://"), "{e}");
+        let e = load_text("[encoder]\nurl = \"vhs:\"\n").expect_err("refused").to_string();
+        assert!(e.contains("unknown scheme; allowed: ffmpeg, mediaconvert"), "{e}");
     }
 
     #[test]

@@ -6,4 +6,4 @@ pub mod urls;
 
 pub use load::load;
 pub use model::Config;
-pub use urls::{Entrance, JobDelivery, Records, StoredBytes};
+pub use urls::{Encoding, Entrance, FrameJudge, JobDelivery, Records, SecondLooker, StoredBytes};

@@ -141,6 +141,10 @@ pub struct Encoder {
     pub endpoint: String,
     /// Media jobs at once; 0 = half the cores, at least one.
     pub concurrency: usize,
+    /// `tuned`, or `economy`: a tenth more bits for less than two thirds of the CPU.
+    pub profile: transcode::EncoderProfile,
+    /// Views after which a video is encoded in AV1 too; 0 = never.
+    pub av1_after_views: u64,
     /// `required`: nothing is decoded where the kernel has no Landlock or no seccomp; `best-effort`: what the
     /// kernel has is used.
     pub jail: JailMode,
@@ -148,7 +152,14 @@ pub struct Encoder {
 
 impl Default for Encoder {
     fn default() -> Self {
-        Self { url: "ffmpeg:".into(), endpoint: String::new(), concurrency: 0, jail: JailMode::Required }
+        Self {
+            url: "ffmpeg:".into(),
+            endpoint: String::new(),
+            concurrency: 0,
+            profile: transcode::EncoderProfile::Tuned,
+            av1_after_views: 0,
+            jail: JailMode::Required,
+        }
     }
 }
 

@@ -41,6 +41,99 @@ pub enum Entrance {
     },
 }
 
+/// What `encoder.url` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encoding {
+    /// The command on this machine.
+    Ffmpeg,
+    /// Pass B by the service; everything before the verdict stays with ffmpeg.
+    MediaConvert {
+        region: String,
+        /// The role that the service takes on.
+        role: String,
+        /// Name or ARN; empty = the account's default.
+        queue: String,
+        economy: bool,
+    },
+}
+
+/// What `moderation.classifier` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FrameJudge {
+    /// A model on this machine, or people: see `wiring::classifier`.
+    Here,
+    Rekognition {
+        region: String,
+    },
+}
+
+/// What `moderation.second_look` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecondLooker {
+    /// More frames, and the classifier that saw the first ones.
+    Frames,
+    Rekognition {
+        region: String,
+        /// Topic and role by which the end of a look is told.
+        channel: Option<(String, String)>,
+    },
+}
+
+impl FrameJudge {
+    pub fn of(url: &str) -> anyhow::Result<Self> {
+        const NAME: &str = "moderation.classifier";
+        match scheme(NAME, url, &["none", "nsfwjs", "onnx", "rekognition"])? {
+            ("rekognition", rest) => {
+                built(NAME, "rekognition")?;
+                match rest.strip_prefix("//").filter(|region| is_word(region)) {
+                    Some(region) => Ok(Self::Rekognition { region: region.to_owned() }),
+                    None => bail!("{NAME} = \"{url}\": write rekognition://region"),
+                }
+            }
+            _ => Ok(Self::Here),
+        }
+    }
+}
+
+impl SecondLooker {
+    pub fn of(url: &str) -> anyhow::Result<Self> {
+        const NAME: &str = "moderation.second_look";
+        match scheme(NAME, url, &["frames", "rekognition"])? {
+            ("rekognition", rest) => {
+                built(NAME, "rekognition")?;
+                second_look(rest).ok_or_else(|| {
+                    anyhow::anyhow!(
+                        "{NAME} = \"{url}\": write rekognition://region, or \
+                         rekognition://region?topic=arn:aws:sns:region:account:name&role=arn:aws:iam::account:role/name"
+                    )
+                })
+            }
+            _ => Ok(Self::Frames),
+        }
+    }
+}
+
+fn second_look(rest: &str) -> Option<SecondLooker> {
+    let rest = rest.strip_prefix("//")?;
+    let (region, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (mut topic, mut role) = (None, None);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=')? {
+            ("topic", arn) if arn.starts_with("arn:") && arn.contains(":sns:") => {
+                topic = Some(arn.to_owned());
+            }
+            ("role", arn) if arn.starts_with("arn:") && arn.contains(":role/") => role = Some(arn.to_owned()),
+            _ => return None,
+        }
+    }
+    let channel = match (topic, role) {
+        (Some(topic), Some(role)) => Some((topic, role)),
+        (None, None) => None,
+        _ => return None,
+    };
+    is_word(region).then(|| SecondLooker::Rekognition { region: region.to_owned(), channel })
+}
+
 /// Splits at the first colon; the scheme must be one of `allowed`.
 fn scheme<'a>(name: &str, url: &'a str, allowed: &[&str]) -> anyhow::Result<(&'a str, &'a str)> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
@@ -123,6 +216,46 @@ impl JobDelivery {
     }
 }
 
+impl Encoding {
+    pub fn of(url: &str) -> anyhow::Result<Self> {
+        const NAME: &str = "encoder.url";
+        match scheme(NAME, url, &["ffmpeg", "mediaconvert"])? {
+            ("mediaconvert", rest) => {
+                built(NAME, "mediaconvert")?;
+                media_convert(rest).ok_or_else(|| {
+                    anyhow::anyhow!(
+                        "{NAME} = \"{url}\": write mediaconvert://region?role=arn:aws:iam::account:role/name, and \
+                         if wanted &queue=name-or-arn and &effort=balanced or economy"
+                    )
+                })
+            }
+            _ => Ok(Self::Ffmpeg),
+        }
+    }
+}
+
+fn media_convert(rest: &str) -> Option<Encoding> {
+    let (region, query) = rest.strip_prefix("//")?.split_once('?')?;
+    let (mut role, mut queue, mut economy) = ("", "", false);
+    for pair in query.split('&') {
+        match pair.split_once('=')? {
+            ("role", value) => role = value,
+            ("queue", value) => queue = value,
+            ("effort", "economy") => economy = true,
+            ("effort", "balanced") => economy = false,
+            _ => return None,
+        }
+    }
+    // `arn:aws:iam::111122223333:role/name`, or of another partition.
+    let is_role = role.starts_with("arn:") && role.contains(":iam::") && role.contains(":role/");
+    (is_word(region) && is_role).then(|| Encoding::MediaConvert {
+        region: region.to_owned(),
+        role: role.to_owned(),
+        queue: queue.to_owned(),
+        economy,
+    })
+}
+
 impl Entrance {
     pub fn of(url: &str) -> anyhow::Result<Self> {
         const NAME: &str = "identity.url";
@@ -148,6 +281,27 @@ impl Entrance {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "aws")]
+    #[test]
+    fn rekognition_is_named_with_its_region_and_topic_and_role_come_together() {
+        let classifier = FrameJudge::of("rekognition://eu-central-1").expect("sound");
+        assert_eq!(classifier, FrameJudge::Rekognition { region: "eu-central-1".into() });
+        assert_eq!(FrameJudge::of("onnx:/model.onnx").expect("sound"), FrameJudge::Here);
+        const TOPIC: &str = "topic=arn:aws:sns:eu-central-1:111122223333:signal-looks";
+        const ROLE: &str = "role=arn:aws:iam::111122223333:role/signal-looks";
+        let of = |rest: &str| SecondLooker::of(&format!("rekognition://{rest}"));
+        let whole = of(&format!("eu-central-1?{TOPIC}&{ROLE}")).expect("sound");
+        assert!(matches!(whole, SecondLooker::Rekognition { channel: Some(_), .. }));
+        let asks = of("eu-central-1").expect("sound");
+        assert!(matches!(asks, SecondLooker::Rekognition { channel: None, .. }));
+        for bad in ["", "?", &format!("eu?{TOPIC}"), &format!("eu?{ROLE}"), "eu?topic=x&role=y", "eu?z=1"] {
+            let said = of(bad).expect_err(bad).to_string();
+            assert!(said.starts_with("moderation.second_look = "), "{said}");
+        }
+        assert_eq!(SecondLooker::of("frames:").expect("sound"), SecondLooker::Frames);
+        assert!(SecondLooker::of("tea:").is_err() && FrameJudge::of("rekognition:").is_err());
+    }
+
     #[test]
     fn an_unknown_scheme_is_told_what_there_is() {
         let said = Records::of("mysql://x").expect_err("refused").to_string();
@@ -172,5 +326,28 @@ mod tests {
             let said = Records::of(bad).expect_err(bad).to_string();
             assert!(said.starts_with("stores.url = "), "{said}");
         }
+    }
+
+    #[cfg(feature = "aws")]
+    #[test]
+    fn an_encoder_by_service_names_region_and_role() {
+        const ROLE: &str = "arn:aws:iam::111122223333:role/signal-mediaconvert";
+        let of = |rest: &str| Encoding::of(&format!("mediaconvert://{rest}"));
+        let whole = of(&format!("eu-central-1?role={ROLE}&queue=signal&effort=economy")).expect("sound");
+        let (region, role, queue) = ("eu-central-1".to_owned(), ROLE.to_owned(), "signal".to_owned());
+        assert_eq!(whole, Encoding::MediaConvert { region, role, queue, economy: true });
+        assert!(of(&format!("eu-central-1?role={ROLE}")).is_ok());
+        for bad in [
+            "",
+            "eu-central-1",
+            "eu-central-1?queue=x",
+            "eu?role=x",
+            "eu?role=arn:aws:iam::1:user/x",
+            "?role=",
+        ] {
+            let said = of(bad).expect_err(bad).to_string();
+            assert!(said.starts_with("encoder.url = "), "{said}");
+        }
+        assert_eq!(Encoding::of("ffmpeg:").expect("sound"), Encoding::Ffmpeg);
     }
 }

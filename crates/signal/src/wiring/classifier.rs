@@ -18,6 +18,8 @@ pub enum Chosen {
     /// As above, though a model was wished for: it is not installed.
     Missing(PathBuf),
     Model(Arc<dyn FrameClassifier>),
+    /// A service of AWS: the root makes it.
+    Outside,
 }
 
 /// Where `scripts/classifier.sh` leaves the converted model: in the tool cache, not in the data.
@@ -57,7 +59,10 @@ pub fn choose(url: &str) -> anyhow::Result<Chosen> {
             let labels = model.with_extension("labels.toml");
             load(&RtenConfig { model, labels })
         }
-        (other, _) => bail!("moderation.classifier: unknown scheme {other}; allowed: none, nsfwjs, onnx"),
+        ("rekognition", _) => Ok(Chosen::Outside),
+        (other, _) => {
+            bail!("moderation.classifier: unknown scheme {other}; allowed: none, nsfwjs, onnx, rekognition")
+        }
     }
 }
 
@@ -87,7 +92,7 @@ impl Chosen {
                 );
                 None
             }
-            Self::People => None,
+            Self::People | Self::Outside => None,
         }
     }
 }
@@ -105,14 +110,17 @@ pub fn said(moderator: &Moderator, config: &Config) -> Vec<String> {
         let why = if config.moderation.classifier == "none:" { "configured" } else { "installed" };
         return vec![format!("no model is {why}: a person approves every video at {console}")];
     };
-    let unjudged = moderator.unjudged().join(", ");
-    let mut lines =
-        vec![format!("{} looks first and rejects nothing; what is hot waits at {console}", model.name)];
-    lines.push(match config.moderation.unjudged.as_str() {
-        "allow" => format!("NOBODY looks for: {unjudged} (moderation.unjudged = allow)"),
-        _ => format!("a person looks at every video for: {unjudged}"),
-    });
-    lines
+    let looks = format!("{} looks first and rejects nothing; what is hot waits at {console}", model.name);
+    std::iter::once(looks).chain(left(&moderator.unjudged(), &config.moderation.unjudged)).collect()
+}
+
+/// What a model leaves, and what comes of it; a model that sees everything leaves nothing to say.
+fn left(unjudged: &[String], policy: &str) -> Option<String> {
+    let labels = unjudged.join(", ");
+    (!unjudged.is_empty()).then(|| match policy {
+        "allow" => format!("NOBODY looks for: {labels} (moderation.unjudged = allow)"),
+        _ => format!("a person looks at every video for: {labels}"),
+    })
 }
 
 #[cfg(test)]
@@ -128,6 +136,27 @@ mod tests {
         assert!(packaged(dir.path()).expect("no error").is_none());
         assert!(matches!(choose("none:"), Ok(Chosen::People)));
         assert!(choose("tensorflow:x").is_err() && choose("none").is_err());
+    }
+
+    #[test]
+    fn what_nobody_looks_for_is_said_aloud_and_who_does_instead() {
+        let labels = ["Violence".to_owned(), "Hate Symbols".to_owned()];
+        let allowed = left(&labels, "allow").expect("said");
+        assert_eq!(allowed, "NOBODY looks for: Violence, Hate Symbols (moderation.unjudged = allow)");
+        let reviewed = left(&labels, "review").expect("said");
+        assert_eq!(reviewed, "a person looks at every video for: Violence, Hate Symbols");
+        assert_eq!(left(&[], "allow"), None);
+    }
+
+    #[test]
+    fn the_laptop_allows_what_nobody_judges_and_aws_asks_a_person() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+        for (file, policy) in [("laptop.toml", "allow"), ("aws.toml", "review")] {
+            let text = std::fs::read_to_string(root.join(file)).expect("a profile");
+            let set: toml::Table = text.parse().expect("TOML");
+            assert_eq!(set["moderation"]["unjudged"].as_str(), Some(policy), "{file}");
+        }
+        assert_eq!(Config::default().moderation.unjudged, "allow");
     }
 
     #[test]

@@ -36,11 +36,16 @@ pub fn ffmpeg_policy(config: &Config) -> ffmpeg::FfmpegPolicy {
 /// How videos are published. An engine that bills by the job makes all rungs in one.
 pub fn ladder(config: &Config) -> anyhow::Result<transcode::LadderProfile> {
     let packaging = config.packaging.of_profile();
-    let mut profile = transcode::LadderProfile { packaging, ..transcode::LadderProfile::default() };
+    let encoder = config.encoder.profile;
+    let mut profile = transcode::LadderProfile { packaging, encoder, ..transcode::LadderProfile::default() };
+    let after_views = config.encoder.av1_after_views;
+    profile.av1.after_views = (after_views > 0).then_some(after_views);
     if config.encoding()? != Encoding::Ffmpeg {
+        anyhow::ensure!(
+            after_views == 0,
+            "encoder.av1_after_views = {after_views}: AV1 is encoded by ffmpeg: alone. Set it to 0, or encoder.url = \"ffmpeg:\""
+        );
         profile.waves.first_wave_max = None;
-        // Its jobs are H.264.
-        profile.av1.after_views = None;
     }
     Ok(profile)
 }
@@ -48,7 +53,7 @@ pub fn ladder(config: &Config) -> anyhow::Result<transcode::LadderProfile> {
 pub async fn build(config: &Config) -> anyhow::Result<Media> {
     let policy = ffmpeg_policy(config);
     let engine = Arc::new(
-        ffmpeg::Ffmpeg::open(policy, transcode::LadderProfile::default())
+        ffmpeg::Ffmpeg::open(policy, ladder(config)?)
             .await
             .context("ffmpeg is not usable. Run `signal doctor` to see what is missing")?,
     );
@@ -101,6 +106,23 @@ mod tests {
         assert_eq!(said, "cannot start: the policy names the label “Explcit”, which the taxonomy lacks");
         let empty = ModerationPolicy { rules: vec![], ..ModerationPolicy::default() };
         assert!(checked(empty).is_err(), "a table without rules approves everything");
+    }
+
+    #[test]
+    fn the_encoder_and_av1_are_settings() {
+        let mut config = Config::default();
+        let plain = ladder(&config).expect("a ladder");
+        assert_eq!(plain, transcode::LadderProfile::default());
+        config.encoder.profile = transcode::EncoderProfile::Economy;
+        config.encoder.av1_after_views = 10_000;
+        let asked = ladder(&config).expect("a ladder");
+        assert_eq!(
+            (asked.encoder, asked.av1.after_views),
+            (transcode::EncoderProfile::Economy, Some(10_000))
+        );
+        config.encoder.url = "mediaconvert://eu-central-1?role=arn:aws:iam::111122223333:role/r".into();
+        let said = ladder(&config).expect_err("refused").to_string();
+        assert!(said.starts_with("encoder.av1_after_views = 10000"), "{said}");
     }
 
     #[test]

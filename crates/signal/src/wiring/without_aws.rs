@@ -1,6 +1,7 @@
 //! Stands in for the engines of AWS in builds without them. The settings refuse their schemes before.
 
 use super::House;
+use super::media::Media;
 use super::stores::{Base, End, Records, StoredObjects};
 use crate::config::Config;
 use ::identity::{RevokedSessions, TokenVerifier};
@@ -9,6 +10,7 @@ use api::Check;
 use catalog::StatusListener;
 use std::sync::Arc;
 use stdx::{Clock, Entropy};
+use transcode::Encoder;
 
 const SAID: &str = "this build has no engines of AWS: build with --features aws";
 
@@ -33,6 +35,12 @@ impl Remote {
     }
     pub async fn verify(&self) -> anyhow::Result<()> {
         Ok(())
+    }
+    pub async fn eyes(&mut self, _: &Base<'_>, _: &mut Media) -> anyhow::Result<()> {
+        Ok(())
+    }
+    pub async fn encoder(&mut self, _: &Base<'_>, local: Arc<dyn Encoder>) -> anyhow::Result<Arc<dyn Encoder>> {
+        Ok(local)
     }
     pub async fn follow(&self, _: &House) {
         std::future::pending().await

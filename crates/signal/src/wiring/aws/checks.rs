@@ -25,6 +25,8 @@ pub fn tables() -> Vec<&'static Table> {
         aws::engagement::TABLES,
         aws::feed::TABLES,
         aws::notices::TABLES,
+        aws::mediaconvert::TABLES,
+        aws::rekognition::TABLES,
     ]
     .concat()
 }

@@ -2,6 +2,8 @@
 
 mod checks;
 mod delivery;
+mod encoder;
+mod eyes;
 mod news;
 mod outside;
 
@@ -31,6 +33,9 @@ pub struct Remote {
     bus: Option<Arc<dyn StatusListener>>,
     /// What this process remembers, to be told what others wrote.
     news: Option<News>,
+    /// What an encoder outside works on.
+    dynamo: Option<Dynamo>,
+    bucket: Option<S3Objects>,
     /// Until it is run.
     delivery: Mutex<Option<delivery::Delivery>>,
 }
@@ -85,6 +90,7 @@ pub async fn records(
     let connection = connect(base.entropy, region, &base.config.stores.endpoint).await;
     let dynamo = Dynamo::new(&connection, prefix);
     remote.checks.extend(checks::of_tables(&dynamo));
+    remote.dynamo = Some(dynamo.clone());
     // Before anything else is opened: what is wrong with credentials or region is said here in plain words.
     remote.verify().await?;
     let remember = upload::UploadPolicy::default().remember;
@@ -148,6 +154,7 @@ pub async fn objects(base: &Base<'_>, bucket: &str, remote: &mut Remote) -> anyh
     }
     let engine = S3Objects::new(&connection, settings);
     remote.checks.push(checks::of_bucket(engine.clone()));
+    remote.bucket = Some(engine.clone());
     Ok(StoredObjects::of(&Arc::new(engine)))
 }
 
@@ -168,14 +175,14 @@ pub async fn create_tables(region: &str, endpoint: &str, prefix: &str) -> anyhow
 pub async fn create_queues(region: &str, endpoint: &str, prefix: &str) -> anyhow::Result<Vec<String>> {
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let connection = connect(&entropy, region, endpoint).await;
-    aws::work::create_queues(&connection.sqs(), prefix, aws::work::QUEUES).await?;
+    aws::work::create_queues(&connection.sqs(), prefix, &queues()).await?;
     let bus = delivery::bus_name(prefix);
     aws::work::create_bus(&connection.eventbridge(), &bus).await?;
-    let queues = aws::work::QUEUES.iter().map(|q| format!("{prefix}{}", q.name));
-    Ok(queues.chain([bus]).collect())
+    let names = queues().into_iter().map(|q| format!("{prefix}{}", q.name));
+    Ok(names.chain([bus]).collect())
 }
 
 /// For the contract.
-pub fn queues() -> &'static [&'static aws::work::queues::Queue] {
-    aws::work::QUEUES
+pub fn queues() -> Vec<&'static aws::work::queues::Queue> {
+    [aws::work::QUEUES, aws::rekognition::QUEUES].concat()
 }

@@ -1,0 +1,77 @@
+//! Frames and whole videos looked at by Rekognition, where the settings say so.
+
+use super::checks::{self, Look, Said};
+use super::{Remote, connect};
+use crate::config::{FrameJudge, JobDelivery, SecondLooker, StoredBytes};
+use crate::wiring::media::Media;
+use crate::wiring::stores::Base;
+use anyhow::{Context, bail};
+use async_trait::async_trait;
+use aws::dynamo::Dynamo;
+use aws::rekognition::{
+    Channel, EndedDeps, EndedLooks, LOOK_QUEUE, RekognitionClassifier, RekognitionPolicy, RekognitionVideo,
+    VideoDeps,
+};
+use aws::work::Mailbox;
+use std::sync::Arc;
+
+struct QueueStands {
+    client: aws::sdk::SqsClient,
+    name: String,
+}
+
+#[async_trait]
+impl Look for QueueStands {
+    async fn look(&self) -> Said {
+        aws::checks::queue(&self.client, &self.name).await.map(drop)
+    }
+}
+
+impl Remote {
+    /// Puts the classifier and the second look of the settings in the place of those of this machine.
+    pub async fn eyes(&mut self, base: &Base<'_>, media: &mut Media) -> anyhow::Result<()> {
+        let config = base.config;
+        let policy = RekognitionPolicy::default();
+        if let FrameJudge::Rekognition { region } = config.frame_judge()? {
+            let connection = connect(base.entropy, &region, &config.moderation.endpoint).await;
+            media.classifier = Some(Arc::new(RekognitionClassifier::new(&connection, policy.clone())));
+        }
+        let SecondLooker::Rekognition { region, channel } = config.second_looker()? else { return Ok(()) };
+        let connection = connect(base.entropy, &region, &config.moderation.endpoint).await;
+        let StoredBytes::S3 { bucket } = config.bytes()? else {
+            bail!("moderation.second_look: Rekognition needs objects.url = \"s3://…\"")
+        };
+        let dynamo: Dynamo = self
+            .dynamo
+            .clone()
+            .context("moderation.second_look: Rekognition needs stores.url = \"dynamodb://…\"")?;
+        let is_told = channel.is_some();
+        let channel = channel.map(|(topic_arn, role_arn)| Channel { topic_arn, role_arn });
+        let clock = Arc::clone(base.clock);
+        let video = RekognitionVideo::new(&connection, VideoDeps { dynamo, clock, bucket, channel, policy });
+        if is_told && base.duties.works {
+            self.hear_of_looks(base, &video).await?;
+        }
+        media.second_look = Some(Arc::new(video));
+        Ok(())
+    }
+
+    /// Hears for as long as the process lives: jobs that end in its last seconds are heard of too.
+    async fn hear_of_looks(&mut self, base: &Base<'_>, video: &RekognitionVideo) -> anyhow::Result<()> {
+        let JobDelivery::Sqs { region, prefix } = base.config.delivery_of_jobs()? else {
+            bail!(
+                "moderation.second_look names a topic, whose messages come by a queue: set work.queue_url = \
+                 \"sqs://region/prefix\", or leave topic and role out"
+            )
+        };
+        let client = connect(base.entropy, &region, &base.config.work.endpoint).await.sqs();
+        let name = format!("{prefix}{}", LOOK_QUEUE.name);
+        let url = aws::checks::queue(&client, &name).await;
+        let url = url.map_err(|said| anyhow::anyhow!("cannot start: {said}"))?;
+        self.checks.push(checks::just_seen("queue of looks", QueueStands { client: client.clone(), name }));
+        let mailbox = Mailbox::new(client, &url, Arc::clone(base.entropy));
+        let ended = EndedLooks::new(EndedDeps { video: video.clone(), mailbox });
+        tokio::spawn(ended.run(std::future::pending()));
+        Ok(())
+    }
+}
