@@ -8,9 +8,7 @@ use std::path::PathBuf;
 /// Try first: `signal up` starts everything · `signal demo` fills it · `signal doctor` checks this machine.
 #[derive(Debug, Parser)]
 #[command(name = "signal", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(
-    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 the server refused · 4 no server there"
-)]
+#[command(after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 refused · 4 no server there")]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -74,6 +72,9 @@ pub enum Command {
         #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=200))]
         viewers: u32,
     },
+    /// Look at, encode and check video files on this machine, without a server.
+    #[command(subcommand)]
+    Media(Media),
     /// Install the model of the npm package nsfwjs for moderation.
     Classifier {
         /// The installed package (`node_modules/nsfwjs`).
@@ -185,6 +186,38 @@ pub enum Dlq {
     Replay {
         id: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Media {
+    /// What a file really is: tracks, size, length, pictures, gaps, key frames. Decodes nothing.
+    Probe(MediaFiles),
+    /// The ladder a file would get.
+    Plan(MediaFiles),
+    /// Encode into a folder of playlists and segments that players play.
+    Encode(MediaInto),
+    /// Check that a folder or playlist is what it says, by reading and decoding all of it.
+    Validate(MediaFiles),
+    /// The frames that moderation looks at, as pictures in a folder.
+    Frames(MediaInto),
+}
+
+#[derive(Debug, Args)]
+pub struct MediaFiles {
+    /// Video files; for validate, folders or playlists.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct MediaInto {
+    /// Video files.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Where the output goes, a new or empty folder; of several files, each gets a folder in it. Default is a
+    /// folder here, named after the file.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

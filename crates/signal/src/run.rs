@@ -2,7 +2,7 @@
 
 use crate::cli::{Cli, Command, Keys, Role, ServeArgs};
 use crate::client::{Client, ClientError};
-use crate::commands::{Ctx, classifier, dlq, doctor, feed, keys, review, upload, videos};
+use crate::commands::{Ctx, classifier, dlq, doctor, feed, keys, media, review, upload, videos};
 use crate::config::{self, Config};
 use crate::data_dir::default_path;
 use crate::demo::{Demo, Progress};
@@ -11,7 +11,7 @@ use clap::CommandFactory;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-/// The server refused: bad input, missing rights, unknown id.
+/// Refused: bad input, missing rights, unknown id, or a file that cannot be published.
 const EXIT_REFUSED: u8 = 3;
 /// No server answers.
 const EXIT_NO_SERVER: u8 = 4;
@@ -34,7 +34,10 @@ pub fn main(cli: Cli) -> ExitCode {
 
 fn failed(e: &anyhow::Error) -> ExitCode {
     eprintln!("{e:#}");
+    let is_refusal = e.downcast_ref::<media::Refused>().is_some()
+        || e.downcast_ref::<media::NotAll>().is_some_and(|n| n.is_refusal);
     match e.downcast_ref::<ClientError>() {
+        None if is_refusal => ExitCode::from(EXIT_REFUSED),
         Some(ClientError::Refused { .. }) => ExitCode::from(EXIT_REFUSED),
         Some(ClientError::NoServer { .. } | ClientError::NoSession { .. }) => ExitCode::from(EXIT_NO_SERVER),
         None => ExitCode::FAILURE,
@@ -76,6 +79,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Review(command) => review::run(&ctx, command).await,
         Command::Dlq(command) => dlq::run(&ctx, command).await,
         Command::Demo { videos, viewers } => demo(&ctx, *videos, *viewers).await,
+        Command::Media(command) => media::run(&ctx, &config, command).await,
         Command::Classifier { package, dir } => classifier::install(&ctx, package, dir.clone()),
         Command::Doctor { aws: true, yes } => doctor_aws(&ctx, &config, *yes).await,
         Command::Doctor { aws: false, .. } => doctor::run(&ctx, &config),

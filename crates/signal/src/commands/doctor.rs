@@ -25,8 +25,9 @@ pub fn run(ctx: &Ctx, config: &Config) -> anyhow::Result<()> {
     if checks.iter().all(|c| c.ok) {
         checks.push(features("encoders", "-encoders", ENCODERS));
         checks.push(features("filters", "-filters", FILTERS));
+        checks.extend(av1(config));
     }
-    checks.push(landlock());
+    checks.push(jail(config));
     checks.push(disk(&ctx.data_dir));
     checks.push(port("port of the app", &config.server.host, config.server.port, "--port"));
     checks.push(port("port of the S3 door", &config.server.host, config.objects.port, "--s3-port"));
@@ -81,15 +82,24 @@ fn features(name: &'static str, flag: &str, wanted: &[&str]) -> Check {
     }
 }
 
-fn landlock() -> Check {
-    let text = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
-    let on = text.contains("landlock");
+/// Only where the settings ask for it.
+fn av1(config: &Config) -> Option<Check> {
+    const WANTED: &[&str] = &["libsvtav1"];
+    let mut check = (config.encoder.av1_after_views > 0).then(|| features("AV1", "-encoders", WANTED))?;
+    if !check.ok {
+        check.todo.push_str(", or set encoder.av1_after_views = 0");
+    }
+    Some(check)
+}
+
+/// What a child is shut in with, and whether the settings let it go without.
+fn jail(config: &Config) -> Check {
+    let found = ffmpeg::doctor::sandbox(config.encoder.jail);
     Check {
         name: "media jail",
-        // Informative: rlimits, whitelists and the process group hold without it.
-        ok: true,
-        said: if on { "Landlock is on".into() } else { "no Landlock: limits and whitelists only".into() },
-        todo: String::new(),
+        ok: found.ok != Some(false),
+        said: found.detail,
+        todo: found.advice.unwrap_or_default(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The commands that talk to a running server.
+//! The commands: most talk to a running server, some work on this machine alone.
 
 pub mod classifier;
 #[cfg(feature = "aws")]
@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod doctor_aws;
 pub mod feed;
 pub mod keys;
+pub mod media;
 pub mod review;
 pub mod table;
 pub mod upload;
