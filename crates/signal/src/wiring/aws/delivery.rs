@@ -2,13 +2,13 @@
 
 use super::checks::{self, Look, Said};
 use super::{Remote, connect};
-use crate::config::StoredBytes;
+use crate::config::{Encoding, StoredBytes};
 use crate::wiring::House;
 use crate::wiring::stores::{Base, End};
 use crate::wiring::worker::KINDS;
 use async_trait::async_trait;
 use aws::remember::News;
-use aws::work::queues::{ARRIVAL_QUEUE, JOB_QUEUE, Queue};
+use aws::work::queues::{ARRIVAL_QUEUE, JOB_QUEUE, MEDIA_QUEUE, Queue};
 use aws::work::{
     ArrivalJobs, Arrivals, AwaitedArrivals, Bus, BusDeps, BusPolicy, Courier, CourierDeps, DeliveryPolicy,
     Ears, EarsDeps, Mailbox, SqsDelivered,
@@ -23,6 +23,8 @@ use work::JobStore;
 /// What runs beside the roles of this process.
 pub struct Delivery {
     courier: Courier<Arc<dyn JobStore>>,
+    /// Where MediaConvert's jobs are told of.
+    media: Option<Mailbox>,
     /// Where S3 tells of objects, and whose.
     arrivals: Option<(Mailbox, String)>,
     bus: Bus,
@@ -116,6 +118,12 @@ pub async fn by_queue(
         }
         _ => None,
     };
+    let media = if base.duties.works && config.encoding()? != Encoding::Ffmpeg {
+        let place = ("queue of encoding jobs", named(&MEDIA_QUEUE));
+        Some(open(&client, base.entropy, place, remote).await?)
+    } else {
+        None
+    };
     let (store, courier) = SqsDelivered::new(inner, deps, DeliveryPolicy::default());
     let origin = format!("{:016x}", base.entropy.u64());
     let (tells, bus) = Bus::new(
@@ -135,7 +143,7 @@ pub async fn by_queue(
         prefix: prefix.to_owned(),
         origin,
     });
-    remote.delivery = std::sync::Mutex::new(Some(Delivery { courier, arrivals, bus, ears }));
+    remote.delivery = std::sync::Mutex::new(Some(Delivery { courier, media, arrivals, bus, ears }));
     Ok(Arc::new(store))
 }
 
@@ -143,7 +151,7 @@ impl Remote {
     /// Runs the courier until `idle`, when no job runs here any more, and hears S3 until `stop`.
     pub async fn deliver(&self, house: Arc<House>, stop: End, idle: End) {
         let delivery = self.delivery.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Delivery { courier, arrivals, bus, ears }) = delivery else { return idle.await };
+        let Some(Delivery { courier, media, arrivals, bus, ears }) = delivery else { return idle.await };
         let (stop, idle) = (stop.shared(), idle.shared());
         let (told, hearing) = ((Arc::clone(&house), within(&house, self.news.clone())), stop.clone());
         let listening = tokio::spawn(async move {
@@ -156,6 +164,13 @@ impl Remote {
         let hear = runtime.clone();
         // The last job to end is still told of.
         let telling = tokio::spawn(bus.run(idle.clone()));
+        // As long as a job may wait for its encode.
+        let (media, encoding) = (media.and_then(|m| self.job_events(m)), idle.clone());
+        let encodes = tokio::spawn(async move {
+            if let Some(events) = media {
+                events.run(encoding).await;
+            }
+        });
         let courier = tokio::task::spawn_blocking(move || runtime.block_on(courier.run(idle)));
         let arrivals = tokio::task::spawn_blocking(move || {
             if let Some((mailbox, bucket)) = arrivals {
@@ -169,7 +184,7 @@ impl Remote {
                 hear.block_on(Arrivals::new(mailbox, &bucket, Arc::new(sink)).run(stop));
             }
         });
-        let _ = tokio::join!(courier, arrivals, telling, listening);
+        let _ = tokio::join!(courier, arrivals, telling, listening, encodes);
     }
 }
 
