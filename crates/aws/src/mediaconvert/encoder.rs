@@ -20,7 +20,8 @@ use super::service::{Created, Service, State};
 use crate::dynamo::Read;
 use crate::objects::S3Objects;
 use ::moderation::port::MediaError;
-use ::transcode::{EncodeJob, Encoded, Encoder, VerifyJob};
+use ::transcode::per_title::Probed;
+use ::transcode::{EncodeJob, Encoded, Encoder, ProbeJob, VerifyJob};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -234,6 +235,11 @@ impl Encoder for MediaConvertEncoder {
         // An answer of any kind: the job may go on, the next run waits for it.
         end.disarm();
         done
+    }
+
+    /// Two samples on this machine find the quality; a job for them would be billed for ten seconds each.
+    async fn probe(&self, job: ProbeJob) -> Result<Option<Probed>, MediaError> {
+        self.0.local.probe(job).await
     }
 
     async fn verify(&self, job: VerifyJob) -> Result<(), MediaError> {

@@ -5,12 +5,12 @@ use super::sound::{self, Level};
 use super::timecode::clip;
 use ::catalog::SourceFacts;
 use ::moderation::port::Loudness;
-use ::transcode::policy::qvbr_tenths;
+use ::transcode::policy::{EncoderProfile, qvbr_tenths};
 use ::transcode::{LadderPlan, PlannedRung};
 use aws_sdk_mediaconvert::types as t;
 use sha2::{Digest, Sha256};
 use stdx::Fault;
-use vocab::{Millis, VideoId};
+use vocab::{Codec, Millis, VideoId};
 
 /// Keys of a job's metadata: by them events and look-ups find the claim.
 pub mod meta {
@@ -126,7 +126,8 @@ impl Order<'_> {
 
     /// One CMAF file a rung and one for the sound.
     fn tracks(&self, destination: &str) -> Result<t::OutputGroup, Fault> {
-        let seconds = whole_seconds(self.plan.segment_ms)?;
+        // Our packager cuts where a fragment begins: at every key frame.
+        let seconds = whole_seconds(self.plan.gop_ms)?;
         let cmaf = t::CmafGroupSettings::builder()
             .destination(format!("{destination}{BASE}"))
             .segment_control(t::CmafSegmentControl::SingleFile)
@@ -157,6 +158,10 @@ impl Order<'_> {
     }
 
     fn picture(&self, rung: &PlannedRung) -> Result<t::VideoDescription, Fault> {
+        if rung.codec != Codec::H264 {
+            let said = "rungs of another codec than H.264 are made by encoder.url = \"ffmpeg:\" only";
+            return Err(Fault::internal(said));
+        }
         let colour = t::ColorCorrector::builder()
             .color_space_conversion(t::ColorSpaceConversion::Force709)
             .hdr_to_sdr_tone_mapper(t::HdrToSdrToneMapper::PreserveDetails);
@@ -175,9 +180,9 @@ impl Order<'_> {
     fn h264(&self, rung: &PlannedRung) -> Result<t::H264Settings, Fault> {
         let (level, fine) = quality(rung.crf_centi);
         let cap = small(rung.max_kbps.0)?.saturating_mul(1_000);
-        let effort = match self.settings.effort {
-            Effort::Economy => t::H264QualityTuningLevel::SinglePass,
-            Effort::Balanced => t::H264QualityTuningLevel::SinglePassHq,
+        let effort = match (self.settings.effort, self.plan.encoder) {
+            (Effort::Balanced, EncoderProfile::Tuned) => t::H264QualityTuningLevel::SinglePassHq,
+            (Effort::Economy, _) | (_, EncoderProfile::Economy) => t::H264QualityTuningLevel::SinglePass,
         };
         let qvbr =
             t::H264QvbrSettings::builder().qvbr_quality_level(level).qvbr_quality_level_fine_tune(fine);

@@ -83,7 +83,7 @@ fn profiles() -> Vec<Profile> {
     let mut tiny = of("tiny", 160, 90);
     tiny.facts.size_bytes = Bytes(200_000);
     let mut economy = of("economy", 1080, 1920);
-    economy.effort = Effort::Economy;
+    economy.ladder.encoder = ::transcode::policy::EncoderProfile::Economy;
     economy.ladder.crf_centi = 2_600;
     let mut trimmed = of("trimmed", 1080, 1920);
     trimmed.transform = Transform {
