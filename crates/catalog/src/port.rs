@@ -135,7 +135,8 @@ pub trait VideoStore: Send + Sync + 'static {
     ) -> Result<Vec<Video>, VideoStoreError>;
 
     /// Videos standing in `status` since before `changed_before`, oldest first: the sweeper's question
-    /// and the review queue's.
+    /// and the review queue's. Not of `Reserved`: those are found by their uploads, and an engine that keeps no
+    /// list of them answers a fault.
     async fn list_by_status(
         &self,
         status: Status,

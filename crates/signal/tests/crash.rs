@@ -18,7 +18,7 @@ const POINTS: &[(&str, u32)] = &[
     // A start that is cut: jobs of the clock are claimed, nobody is served yet.
     (work::runner::CLAIMED, 1),
     ("upload.start.begun", 1),
-    ("upload.start.reserved", 1),
+    ("upload.start.recorded", 1),
     ("s3door.part.received", 1),
     ("s3door.part.stored", 1),
     ("s3door.part.stored", 2),

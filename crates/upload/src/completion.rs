@@ -109,6 +109,7 @@ impl Uploads {
         let video = match self.deps().videos.advance(step).await {
             Ok(video) => video,
             Err(VideoStoreError::Stale { .. }) => self.video(&upload).await?,
+            Err(VideoStoreError::NotFound(_)) => return self.hand_back(upload).await,
             Err(e) => return Err(video_fault(e).into()),
         };
         stdx::crash::reached("upload.complete.advanced");
@@ -125,6 +126,14 @@ impl Uploads {
         let live = [UploadState::Open, UploadState::Completing];
         self.close(&upload, &live).await?;
         Ok(video)
+    }
+
+    /// The start died before it reserved the video, and its owner sent the file all the same.
+    async fn hand_back(&self, upload: Upload) -> Result<Video, UploadError> {
+        self.deps().raw.remove(&upload.raw_key()).await?;
+        self.deps().store.release(upload.owner, upload.id, false).await?;
+        self.close(&upload, &[UploadState::Open, UploadState::Completing]).await?;
+        Err(UploadError::Ended)
     }
 
     async fn queue_next(&self, upload: &Upload) -> Result<(), UploadError> {
@@ -200,33 +209,8 @@ impl Uploads {
                 Err(e) => report.note(&e),
             }
         }
-        self.drop_reservations(&mut report).await?;
         report.forgotten = store.forget(now.saturating_sub(self.policy().remember), batch).await?;
         Ok(report)
-    }
-}
-
-impl Uploads {
-    /// Videos reserved by a start that died before its record was written.
-    async fn drop_reservations(&self, report: &mut SweepReport) -> Result<(), UploadError> {
-        let now = self.deps().clock.now();
-        let long_ago = now.saturating_sub(self.policy().expiry).saturating_sub(self.policy().expiry);
-        let videos = &self.deps().videos;
-        let found = videos.list_by_status(Status::Reserved, long_ago, self.policy().sweep_batch).await;
-        for video in found.map_err(video_fault)? {
-            let live = match video.upload {
-                None => false,
-                Some(id) => self.standing(id).await?.is_some_and(|u| !u.state.has_ended()),
-            };
-            if live {
-                continue;
-            }
-            match videos.advance(Advance::new(video.id, Status::Reserved, Status::Removed, now)).await {
-                Ok(_) | Err(VideoStoreError::Stale { .. }) => report.expired += 1,
-                Err(e) => report.note(&video_fault(e).into()),
-            }
-        }
-        Ok(())
     }
 }
 

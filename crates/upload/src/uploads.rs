@@ -98,8 +98,9 @@ impl Uploads {
 
     /// Begins an upload, or answers with the one that `key` has begun before.
     ///
-    /// Order: key → quota → ticket → video → record. A crash between any two leaves nothing that a
-    /// repeated start, the quota's own expiry or the raw store's sweep does not mend.
+    /// Order: key → quota → ticket → record → video. The record is what a sweep finds: a crash between any two
+    /// leaves nothing that a repeated start, the end of the record after a day, the quota's own expiry or the
+    /// raw store's sweep does not mend.
     pub async fn start(
         &self,
         owner: UserId,
@@ -116,18 +117,29 @@ impl Uploads {
         };
         let claim = self.claim(owner, key, fresh).await?;
         if let Some(standing) = self.standing(claim.upload).await? {
+            self.reserve_video(&standing, taken).await?;
             return Ok(standing);
         }
         let place = Reservation { upload: claim.upload, size: taken.plan.size, at: now };
         self.deps.store.reserve(owner, place, &self.limits()).await?;
-        let (id, outcome) = (claim.upload, self.open(owner, claim, taken).await);
+        let (id, outcome) = (claim.upload, self.open(owner, claim, &taken).await);
         if outcome.is_err()
             && let Err(fault) = self.deps.store.release(owner, id, true).await
         {
             // The place leaves by itself after a day.
             tracing::warn!(upload = %id, %fault, "a place in the quota could not be given back");
         }
-        outcome
+        let upload = outcome?;
+        stdx::crash::reached("upload.start.recorded");
+        let reserved = self.reserve_video(&upload, taken).await;
+        // Without a key nobody can come back to it.
+        if reserved.is_err()
+            && key.is_none()
+            && let Err(error) = self.end(upload.clone()).await
+        {
+            tracing::warn!(upload = %id, %error, "an upload without a video stands until it expires");
+        }
+        reserved.map(|()| upload)
     }
 
     fn refusal(&self, errors: Vec<FieldError>) -> UploadError {
@@ -170,16 +182,16 @@ impl Uploads {
         }
     }
 
-    async fn open(&self, owner: UserId, claim: KeyClaim, taken: Intake) -> Result<Upload, UploadError> {
+    async fn open(&self, owner: UserId, claim: KeyClaim, taken: &Intake) -> Result<Upload, UploadError> {
         let now = self.deps.clock.now();
         let mut upload = Upload {
             id: claim.upload,
             owner,
             video: claim.video,
-            filename: taken.filename,
-            content_type: taken.content_type,
+            filename: taken.filename.clone(),
+            content_type: taken.content_type.clone(),
             size_bytes: taken.plan.size,
-            sha256: taken.sha256,
+            sha256: taken.sha256.clone(),
             part_size_bytes: taken.plan.part_size,
             part_count: taken.plan.part_count,
             state: UploadState::Open,
@@ -195,26 +207,33 @@ impl Uploads {
         };
         upload.ticket = self.deps.raw.begin(&upload.raw_key(), begin).await?;
         stdx::crash::reached("upload.start.begun");
-        let link_key = catalog::ids::link_key(&*self.deps.entropy);
-        let video = Video {
-            meta: taken.meta,
-            transform: taken.transform,
-            upload: Some(upload.id),
-            raw_bytes: upload.size_bytes,
-            ..Video::reserved(upload.video, owner, link_key, now)
-        };
-        match self.deps.videos.insert(video).await {
-            // The same start got this far before.
-            Ok(()) | Err(VideoStoreError::Exists(_)) => {}
-            Err(e) => return Err(video_fault(e).into()),
-        }
-        stdx::crash::reached("upload.start.reserved");
         let standing = self.deps.store.insert(upload.clone()).await?;
         if standing.ticket != upload.ticket {
             // A racing start with the same key was faster: its ticket is the one that lives.
             self.drop_ticket(&upload).await;
         }
         Ok(standing)
+    }
+
+    /// The video of an open upload, where it does not stand yet. Whoever ends an upload has removed its
+    /// video first: one that stands is never made anew.
+    async fn reserve_video(&self, upload: &Upload, taken: Intake) -> Result<(), UploadError> {
+        if upload.state != UploadState::Open {
+            return Ok(());
+        }
+        let link_key = catalog::ids::link_key(&*self.deps.entropy);
+        let video = Video {
+            meta: taken.meta,
+            transform: taken.transform,
+            upload: Some(upload.id),
+            raw_bytes: upload.size_bytes,
+            ..Video::reserved(upload.video, upload.owner, link_key, upload.created_at)
+        };
+        match self.deps.videos.insert(video).await {
+            // The same start got this far before.
+            Ok(()) | Err(VideoStoreError::Exists(_)) => Ok(()),
+            Err(e) => Err(video_fault(e).into()),
+        }
     }
 
     pub(crate) async fn drop_ticket(&self, upload: &Upload) {
@@ -338,19 +357,28 @@ impl Uploads {
         self.end(upload).await
     }
 
+    /// The record is closed last: as long as it is open, somebody comes back and does the rest again. What
+    /// a racing completion has put together before the parts were dropped is its owner's.
     pub(crate) async fn end(&self, upload: Upload) -> Result<(), UploadError> {
-        let now = self.deps.clock.now();
-        match self.deps.store.advance(upload.id, &[UploadState::Open], UploadState::Aborted, now).await {
-            Ok(_) | Err(UploadStoreError::Stale { actual: UploadState::Aborted, .. }) => {}
-            Err(UploadStoreError::Stale { actual, .. }) => return Err(UploadError::NotOpen(actual)),
-            Err(e) => return Err(e.into()),
+        let (now, key) = (self.deps.clock.now(), upload.raw_key());
+        if matches!(upload.state, UploadState::Completing | UploadState::Completed) {
+            return Err(UploadError::NotOpen(upload.state));
         }
-        self.deps.raw.abort(&upload.raw_key(), &upload.ticket).await?;
-        self.deps.store.release(upload.owner, upload.id, false).await?;
+        self.deps.raw.abort(&key, &upload.ticket).await?;
+        if upload.state == UploadState::Open && self.deps.raw.head(&key).await?.is_some() {
+            return Err(UploadError::NotOpen(UploadState::Completing));
+        }
+        stdx::crash::reached("upload.end.dropped");
         let gone = Advance::new(upload.video, Status::Reserved, Status::Removed, now);
         match self.deps.videos.advance(gone).await {
-            Ok(_) | Err(VideoStoreError::Stale { .. } | VideoStoreError::NotFound(_)) => Ok(()),
-            Err(e) => Err(video_fault(e).into()),
+            Ok(_) | Err(VideoStoreError::Stale { .. } | VideoStoreError::NotFound(_)) => {}
+            Err(e) => return Err(video_fault(e).into()),
+        }
+        self.deps.store.release(upload.owner, upload.id, false).await?;
+        match self.deps.store.advance(upload.id, &[UploadState::Open], UploadState::Aborted, now).await {
+            Ok(_) | Err(UploadStoreError::Stale { actual: UploadState::Aborted, .. }) => Ok(()),
+            Err(UploadStoreError::Stale { actual, .. }) => Err(UploadError::NotOpen(actual)),
+            Err(e) => Err(e.into()),
         }
     }
 }

@@ -17,9 +17,12 @@ pub enum Fails {
     Before,
     /// The call has its effect and the caller is not told.
     After,
+    /// The call has no effect, and the process lives on.
+    Once,
 }
 
-/// Burns down call by call; at zero one call fails, and every later one: the process is dead.
+/// Burns down call by call; at zero one call fails, and every later one: the process is dead ([`Fails::Once`]
+/// leaves it alive).
 #[derive(Debug, Default)]
 pub struct Fuse(Mutex<Option<(usize, Fails)>>);
 
@@ -36,6 +39,7 @@ impl Fuse {
     async fn call<T, E: From<Fault>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let (fails_now, dead) = match self.0.lock().expect("no panic").as_mut() {
             None => (None, false),
+            Some((0, Fails::Once)) => (None, false),
             Some((0, _)) => (None, true),
             Some((left, fails)) => {
                 *left -= 1;
@@ -44,7 +48,7 @@ impl Fuse {
         };
         let fault = || E::from(Fault::unavailable("as the test wants it"));
         match (dead, fails_now) {
-            (true, _) | (_, Some(Fails::Before)) => Err(fault()),
+            (true, _) | (_, Some(Fails::Before | Fails::Once)) => Err(fault()),
             (_, Some(Fails::After)) => work.await.and_then(|_| Err(fault())),
             (_, None) => work.await,
         }

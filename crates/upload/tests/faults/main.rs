@@ -11,7 +11,7 @@ use std::sync::Arc;
 use stdx::{Clock, ManualClock, SeededEntropy};
 use upload::{
     CompleteUpload, MemoryRawStore, MemoryUploadStore, StartUpload, Upload, UploadError, UploadPolicy,
-    UploadState, UploadStore, Uploads, UploadsDeps,
+    UploadQuery, UploadState, UploadStore, Uploads, UploadsDeps,
 };
 use vocab::{Bytes, Millis, Status, UserId};
 use work::{JobFilter, JobStore, Jobs, MemoryJobStore};
@@ -263,18 +263,74 @@ async fn an_abandoned_upload_ends_after_a_day() {
     assert!(matches!(h.complete(&upload).await, Err(UploadError::NotFound)));
 }
 
-#[tokio::test]
-async fn a_video_reserved_by_a_dead_start_goes_away() {
-    let h = house();
-    // Key, look, quota, ticket, video, record: the record is never written.
+/// Key, look, quota, ticket, record, video: the video is never written.
+async fn without_a_video(h: &House) -> Upload {
     h.fuse.light(6, Fails::Before);
     assert!(h.start().await.is_err());
     h.fuse.put_out();
-    let videos = h.videos.list_by_owner(OWNER, None, 10).await.expect("lists").videos;
-    assert_eq!(videos.len(), 1, "reserved without a record");
-    h.clock.advance(Millis(49 * 3600 * 1000));
-    h.uploads.sweep().await.expect("sweeps");
-    assert_eq!(h.videos.get(videos[0].id).await.expect("stands").status, Status::Removed);
+    let live = h.store.list(UploadQuery::LiveOf(OWNER), 10).await.expect("lists");
+    let upload = live.into_iter().next().expect("a record");
+    assert!(h.videos.get(upload.video).await.is_err(), "a record without a video");
+    upload
+}
+
+#[tokio::test]
+async fn a_start_that_died_before_its_video_goes_on_or_ends_after_a_day() {
+    let h = house();
+    let upload = without_a_video(&h).await;
+    assert_eq!(h.start().await.expect("the same"), upload);
+    assert_eq!(h.videos.get(upload.video).await.expect("stands").status, Status::Reserved);
+
+    let h = house();
+    let upload = without_a_video(&h).await;
+    h.clock.advance(Millis(24 * 3600 * 1000 + 1));
+    assert_eq!(h.uploads.sweep().await.expect("sweeps").expired, 1);
+    assert_eq!(h.store.get(upload.id).await.expect("stands").state, UploadState::Aborted);
+    assert_eq!(h.raw.open_count(), 0);
+}
+
+#[tokio::test]
+async fn a_file_sent_for_no_video_is_not_kept() {
+    let h = house();
+    let upload = without_a_video(&h).await;
+    h.send(&upload);
+    assert!(matches!(h.complete(&upload).await, Err(UploadError::Ended)));
+    assert!(h.raw.object(&upload.raw_key()).is_none() && h.raw.open_count() == 0);
+    assert!(h.store.get(upload.id).await.expect("stands").state.has_ended());
+    assert_eq!(
+        (h.judge_jobs().await, h.store.usage(OWNER, h.clock.now()).await.expect("reads").open),
+        (0, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_start_without_a_key_that_gets_no_video_holds_nothing() {
+    let h = house();
+    // Look, quota, ticket, record, video.
+    h.fuse.light(5, Fails::Once);
+    assert!(h.uploads.start(OWNER, ask(), None).await.is_err());
+    h.fuse.put_out();
+    assert_eq!(h.raw.open_count(), 0);
+    assert_eq!(h.store.usage(OWNER, h.clock.now()).await.expect("reads").open, 0);
+}
+
+#[tokio::test]
+async fn an_upload_whose_end_was_cut_is_ended_by_the_sweep() {
+    each_fault(async |n, fails| {
+        let h = house();
+        let upload = h.sent().await;
+        h.fuse.light(n, fails);
+        let _ = h.uploads.abort(OWNER, upload.id).await;
+        let burnt = h.fuse.put_out();
+        h.clock.advance(Millis(24 * 3600 * 1000 + 1));
+        h.uploads.sweep().await.expect("sweeps");
+        let at = format!("call {n} {fails:?}");
+        assert_eq!(h.store.get(upload.id).await.expect("stands").state, UploadState::Aborted, "{at}");
+        assert_eq!(h.videos.get(upload.video).await.expect("stands").status, Status::Removed, "{at}");
+        assert_eq!(h.raw.open_count(), 0, "{at}");
+        burnt
+    })
+    .await;
 }
 
 #[tokio::test]
