@@ -15,7 +15,7 @@
 //! | `duration` | N | milliseconds of the package |
 //! | `ladder_profile` | S | short sides of the rungs, start rung first: `360,240,540` |
 //! | `poster_path`, `sprite_path` | S | public paths of the package's pictures |
-//! | `place`, `since` | S | where it stands in the index below |
+//! | `place`, `since` | S | where it stands in the index below; absent while it is reserved |
 //! | `body` | S or B | the record as JSON without nulls, deflated (zlib) where it is long |
 //! | `draft` | S or B | the same, in its stead, while the video is reserved or in the pipeline |
 //! | `v`, `w` | N, S | layout, token of the last write |

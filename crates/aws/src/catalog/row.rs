@@ -24,9 +24,10 @@ pub fn created_at(id: VideoId) -> String {
 /// The item of a video; `seen` is the one it takes the place of. A video that stays in its place keeps
 /// its `since`: the index is not written.
 pub fn item(video: &Video, seen: Option<&Item>) -> Result<Item, Fault> {
-    let partition = places::partition(places::place_of(video), video.id);
-    let stays = seen.filter(|s| s.opt_s("place") == Some(&partition)).and_then(|s| s.opt_s("since"));
+    let partition = places::place_of(video).map(|place| places::partition(place, video.id));
+    let stays = seen.filter(|s| s.opt_s("place") == partition.as_deref()).and_then(|s| s.opt_s("since"));
     let since = stays.map_or_else(|| places::since_key(places::since(video), video.id), str::to_owned);
+    let since = partition.is_some().then_some(since);
     let verdict = video.verdict.as_ref().map(|v| verdict_word(v.verdict).to_owned());
     let item = Item::new(LAYOUT)
         .s("video_id", video.id.to_string())
@@ -34,8 +35,8 @@ pub fn item(video: &Video, seen: Option<&Item>) -> Result<Item, Fault> {
         .maybe_s("owner_id", (!video.is_gone()).then(|| video.owner.to_string()))
         .s("status", video.status.word())
         .maybe_s("moderation_verdict", verdict)
-        .s("place", partition)
-        .s("since", since)
+        .maybe_s("place", partition)
+        .maybe_s("since", since)
         .document(if is_settled(video.status) { BODY } else { DRAFT }, video)?;
     Ok(with_created_at(with_package(item, video), video.id))
 }

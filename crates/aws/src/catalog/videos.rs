@@ -178,6 +178,10 @@ impl VideoStore for DynamoVideoStore {
         limit: usize,
     ) -> Result<Vec<Video>> {
         let (words, exact) = places::places_of(status);
+        if words.is_empty() {
+            // Not an empty answer, which would say that none stands there.
+            return Err(Fault::internal("no index holds videos that are reserved: ask their uploads").into());
+        }
         let looked_at = if exact { limit } else { limit.max(places::LOOKED_AT_MAX) };
         let of_each = if exact { limit } else { looked_at.div_ceil(places::SHARDS as usize) };
         // A place is entered at the latest when the status changed: nothing that is asked for is left out.

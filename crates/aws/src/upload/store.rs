@@ -5,7 +5,7 @@ use super::row::{
     old_completing_bucket, places, quota_item, quota_key, upload, upload_item, upload_key,
 };
 use crate::dynamo::{Dynamo, Item, Key, Put, Query, Range, Read, Write};
-use ::upload::quota::Place;
+use ::upload::quota::{Place, Places};
 use ::upload::{
     KeyClaim, Limits, Reservation, Upload, UploadQuery, UploadState, UploadStore, UploadStoreError, Usage,
 };
@@ -56,14 +56,29 @@ impl DynamoUploadStore {
         if u.state.has_ended() {
             return Ok(());
         }
-        self.dynamo
-            .change(&UPLOAD_QUOTAS, &quota_key(u.owner), |seen| {
-                let mut named = places(seen)?;
-                if named.0.iter().any(|p| p.upload == u.id) {
-                    return Ok((Write::Keep, ()));
-                }
+        self.places_of(u.owner, |named| {
+            if !named.0.iter().any(|p| p.upload == u.id) {
                 named.0.push(Place { upload: u.id, size: u.size_bytes, at: u.created_at, open: true });
-                Ok((Write::Put(quota_item(u.owner, &named)?), ()))
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes the places of an owner, and writes them if they changed.
+    async fn places_of<T, E: From<Fault>>(
+        &self,
+        owner: UserId,
+        change: impl Fn(&mut Places) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.dynamo
+            .change(&UPLOAD_QUOTAS, &quota_key(owner), |seen| {
+                let before = places(seen)?;
+                let mut after = before.clone();
+                let answer = change(&mut after)?;
+                let write =
+                    if after == before { Write::Keep } else { Write::Put(quota_item(owner, &after)?) };
+                Ok((write, answer))
             })
             .await
     }
@@ -129,29 +144,15 @@ impl UploadStore for DynamoUploadStore {
         place: Reservation,
         limits: &Limits,
     ) -> Result<Usage, UploadStoreError> {
-        self.dynamo
-            .change(&UPLOAD_QUOTAS, &quota_key(owner), |seen| {
-                let before = places(seen)?;
-                let mut after = before.clone();
-                let usage = after.reserve(&place, limits)?;
-                let write =
-                    if after == before { Write::Keep } else { Write::Put(quota_item(owner, &after)?) };
-                Ok((write, usage))
-            })
-            .await
+        self.places_of(owner, |places| places.reserve(&place, limits)).await
     }
 
     async fn release(&self, owner: UserId, id: UploadId, refund: bool) -> Result<(), Fault> {
-        self.dynamo
-            .change(&UPLOAD_QUOTAS, &quota_key(owner), |seen| {
-                let before = places(seen)?;
-                let mut after = before.clone();
-                after.release(id, refund);
-                let write =
-                    if after == before { Write::Keep } else { Write::Put(quota_item(owner, &after)?) };
-                Ok::<_, Fault>((write, ()))
-            })
-            .await?;
+        self.places_of(owner, |places| {
+            places.release(id, refund);
+            Ok::<_, Fault>(())
+        })
+        .await?;
         if refund && let Some(row) = self.dynamo.get(&UPLOADS, &upload_key(id), Read::Strong).await? {
             self.name(&upload(&row)?).await?;
         }

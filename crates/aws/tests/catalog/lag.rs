@@ -70,7 +70,7 @@ async fn what_moved_on_does_not_stand(dynamo: Dynamo) {
     for (n, from, to) in [
         (1, Status::InReview, Status::Approved),
         (2, Status::Verifying, Status::Published),
-        (3, Status::Reserved, Status::Uploaded),
+        (3, Status::Rejected, Status::InReview),
     ] {
         let video = stored(&videos, n, from).await;
         assert_eq!(standing(from).await, [video.id]);
