@@ -101,7 +101,7 @@ async fn the_job_of_a_classifier_that_is_down_waits_and_publishes_nothing() {
         assert!(matches!(ended, Err(work::JobError::Retry { .. })), "{ended:?}");
         assert_eq!(rig.status().await, Status::Judging);
     }
-    assert!(rig.encodes().await.is_empty() && rig.record().await.decisions.is_empty());
+    assert!(rig.encodes().await.is_empty() && rig.store.get(VIDEO).await.expect("read").is_none());
     *rig.classifier.as_ref().expect("stub").confidence.lock().expect("lock") = Some(3.0);
     assert_eq!(handler.run(JobContext::new(job)).await, Ok(Outcome::Done));
     assert_eq!(rig.status().await, Status::Approved);
@@ -138,11 +138,11 @@ async fn a_killed_pass_a_is_tried_again() {
 async fn bytes_swapped_under_pass_a_are_not_judged() {
     let rig = Rig::new(Some(3.0)).await;
     *rig.examiner.pass.lock().expect("lock") = Pass::Swaps;
+    let before = moderation::moderator::hash(&rig.raw()).await.expect("a hash");
     assert!(matches!(rig.judge().await, Err(JudgeError::Changed("the file"))));
-    assert!(rig.record().await.decisions.is_empty());
+    assert!(rig.store.get(VIDEO).await.expect("read").is_none());
     // The next run judges the bytes that are there now.
     *rig.examiner.pass.lock().expect("lock") = Pass::Works;
-    let before = rig.record().await.content_sha256;
     assert_eq!(rig.judge().await.expect("judged"), Status::Approved);
     assert_ne!(rig.record().await.content_sha256, before);
 }
@@ -175,12 +175,15 @@ async fn a_crash_after_the_record_only_settles() {
 async fn the_same_frames_are_looked_at_when_a_run_is_repeated() {
     let rig = Rig::new(Some(3.0)).await;
     *rig.classifier.as_ref().expect("stub").confidence.lock().expect("lock") = None;
-    rig.judge().await.expect_err("asleep");
-    let digest = digest_of(&rig.record().await.content_sha256).expect("a digest");
+    let attempt = |last| Attempt { progress: Arc::new(|_| {}), last };
+    rig.moderator().judge_from(VIDEO, attempt(false), 7).await.expect_err("asleep");
+    assert!(rig.store.get(VIDEO).await.expect("read").is_none(), "a record is written with its decision");
+    let digest = digest_of(&moderation::moderator::hash(&rig.raw()).await.expect("read")).expect("a digest");
     let key = MediaKey::ReviewFrame { video: VIDEO, digest, n: 1 };
     let first = rig.files.get_private(key.clone()).await.expect("a frame");
-    rig.judge_as(VIDEO, true).await.expect("judged");
+    rig.moderator().judge_from(VIDEO, attempt(true), 7).await.expect("judged");
     assert_eq!(rig.files.get_private(key).await.expect("a frame"), first);
+    assert_eq!((rig.record().await.phase_seed, rig.record().await.revision), (7, 1));
 }
 
 #[tokio::test]
