@@ -368,7 +368,6 @@ impl Uploads {
         if upload.state == UploadState::Open && self.deps.raw.head(&key).await?.is_some() {
             return Err(UploadError::NotOpen(UploadState::Completing));
         }
-        stdx::crash::reached("upload.end.dropped");
         let gone = Advance::new(upload.video, Status::Reserved, Status::Removed, now);
         match self.deps.videos.advance(gone).await {
             Ok(_) | Err(VideoStoreError::Stale { .. } | VideoStoreError::NotFound(_)) => {}
