@@ -4,6 +4,7 @@ import type HlsClass from 'hls.js';
 import type { Playback } from '../api';
 import { ElementPlayer, type PlayerKit, type PrepareOptions } from './player';
 import { policy, startIndex } from './policy';
+import { chooseLadder, isLevelOf } from './codec';
 
 type Hls = InstanceType<typeof HlsClass>;
 
@@ -32,7 +33,6 @@ export class HlsPlayer extends ElementPlayer implements PlayerKit {
     this.release();
     const mine = ++this.turn;
     this.packageId = playback.package_id;
-    this.rungs = playback.rungs.map((r) => r.rung).sort((a, b) => a - b);
     this.durationS = playback.segment_ms.reduce((a, b) => a + b, 0) / 1000;
     this.capped = options.capRung;
     this.awaitFirstFrame();
@@ -47,6 +47,8 @@ export class HlsPlayer extends ElementPlayer implements PlayerKit {
   }
 
   private build(Engine: typeof HlsClass, playback: Playback, options: PrepareOptions): void {
+    const ladder = chooseLadder(playback.rungs, options.startRung, (type) => Engine.getMediaSource()?.isTypeSupported(type) ?? false);
+    this.rungs = ladder.rungs;
     const start = startIndex(this.rungs, options.capRung === null ? options.startRung : Math.min(options.startRung, options.capRung));
     const ahead = this.focused ? policy.currentAheadS : options.aheadS;
     const hls = new Engine({
@@ -77,6 +79,12 @@ export class HlsPlayer extends ElementPlayer implements PlayerKit {
       if (!data.fatal) return;
       if (data.type === Engine.ErrorTypes.MEDIA_ERROR && this.recoveries++ < MEDIA_RECOVERIES) return hls.recoverMediaError();
       this.handlers.error?.(data.details, true);
+    });
+    // Before anything is loaded: hls.js never switches from one codec to another, and our indexes are of one.
+    hls.on(Engine.Events.MANIFEST_PARSED, () => {
+      for (let i = hls.levels.length - 1; i >= 0; i--) {
+        if (!isLevelOf(ladder.codec, hls.levels[i]?.videoCodec)) hls.removeLevel(i);
+      }
     });
     hls.loadSource(playback.multivariant_url);
     hls.attachMedia(this.element);

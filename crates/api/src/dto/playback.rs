@@ -134,7 +134,8 @@ impl Playback {
 
 /// The seed's 360, or the highest rung below it, or the lowest there is.
 fn start_rung(package: &Package) -> u16 {
-    let rungs = || package.renditions.iter().map(|r| r.rung);
+    // Everything plays these.
+    let rungs = || package.renditions.iter().filter(|r| r.codec().is_h264()).map(|r| r.rung);
     rungs().filter(|r| *r <= START_RUNG).max().or_else(|| rungs().min()).unwrap_or(START_RUNG).0
 }
 
