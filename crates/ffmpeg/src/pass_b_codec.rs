@@ -13,8 +13,8 @@ pub const X264_ECONOMY: &str = "trellis=1:aq-mode=2:vbv-init=0.5";
 pub const AV1_OPTIONS: &str = "-c:v libsvtav1 -preset 10";
 
 /// An SVT-AV1 CRF that gives the quality of an x264 CRF, in whole steps: measured (ADR 0017).
-const AV1_CRF_AT_24: i32 = 36;
-const AV1_CRF_PER_STEP_PERCENT: i32 = 200;
+const AV1_CRF_AT_24: i32 = 34;
+const AV1_CRF_PER_STEP_PERCENT: i32 = 240;
 const AV1_CRF_BOUNDS: (i32, i32) = (20, 55);
 
 /// The `-x264-params` of a profile.
@@ -79,11 +79,11 @@ mod tests {
     #[test]
     fn av1_has_a_key_frame_where_h264_has_one_and_no_cap() {
         let words = encoder(&rung(Codec::Av1), EncoderProfile::Tuned, 60, 3);
-        assert_eq!(words, "-c:v libsvtav1 -preset 10 -crf 31 -g 60");
+        assert_eq!(words, "-c:v libsvtav1 -preset 10 -crf 28 -g 60");
     }
 
     #[test]
     fn a_finer_plan_is_finer_in_av1_within_bounds() {
-        assert_eq!([0, 1_900, 2_400, 2_425, 3_300, u16::MAX].map(av1_crf), [20, 26, 36, 37, 54, 55]);
+        assert_eq!([0, 1_900, 2_400, 2_425, 3_300, u16::MAX].map(av1_crf), [20, 22, 34, 35, 55, 55]);
     }
 }
