@@ -82,7 +82,7 @@ async fn videos_agree(steps: Vec<VideoStep>) -> Result<(), TestCaseError> {
             }
             VideoStep::Edit { id, revision, visibility } => {
                 let meta = Metadata { visibility, ..Metadata::default() };
-                let edit = Edit { meta: Some(meta), transform: None };
+                let edit = Edit { meta: Some(meta), ..Edit::default() };
                 same!(a, b, edit(VideoId(id), revision, edit.clone()));
             }
             VideoStep::Give(id, from, to) => same!(a, b, give(VideoId(id), UserId(from), UserId(to))),
