@@ -1,12 +1,14 @@
 //! A catalog of published videos by many owners, written past the pipeline.
 
 use catalog::{Package, RenditionFacts, Video, VideoStore};
+#[cfg(feature = "aws")]
+use identity::{AccountStore, Role, User};
 use vocab::{Kbps, Millis, PackageId, RenditionId, RungName, Status, UserId, VideoId};
 
 const OWNERS: u64 = 200;
 
-/// `count` videos, a minute apart, the last one just now.
-pub async fn videos(store: &dyn VideoStore, count: u64) -> anyhow::Result<()> {
+/// `count` videos, a minute apart, the last one just now; answers whose they are.
+pub async fn videos(store: &dyn VideoStore, count: u64) -> anyhow::Result<Vec<UserId>> {
     let now = stdx::Clock::now(&stdx::SystemClock);
     let owners: Vec<UserId> = (0..OWNERS).map(|n| UserId::from_parts(now.0 - 1_000_000, n)).collect();
     for n in 0..count {
@@ -19,6 +21,28 @@ pub async fn videos(store: &dyn VideoStore, count: u64) -> anyhow::Result<()> {
         video.meta.hashtags = vec![format!("tag{}", n % 50)];
         video.package = Some(package(n));
         store.insert(video).await?;
+    }
+    Ok(owners)
+}
+
+/// An account for each of them: cards name their owners.
+#[cfg(feature = "aws")]
+pub async fn people(store: &dyn AccountStore, ids: &[UserId]) -> anyhow::Result<()> {
+    for (n, id) in ids.iter().enumerate() {
+        let user = User {
+            id: *id,
+            guest: false,
+            email: Some(format!("owner{n}@example.org")),
+            password_hash: None,
+            display_name: format!("Owner {n}"),
+            handle: format!("owner_{n}"),
+            bio: "Films what happens around the corner".into(),
+            roles: vec![Role::Viewer],
+            created_at: Millis(1_780_000_000_000),
+            merged_into: None,
+            revision: 0,
+        };
+        store.insert(user).await?;
     }
     Ok(())
 }

@@ -6,6 +6,10 @@ mod bare;
 mod dynamo;
 mod embedded;
 #[cfg(feature = "aws")]
+mod life;
+#[cfg(feature = "aws")]
+mod pages;
+#[cfg(feature = "aws")]
 mod toll;
 
 use crate::Args;

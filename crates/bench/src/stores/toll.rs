@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What one kind of request on one table cost.
@@ -18,20 +20,35 @@ pub struct Toll {
     pub write_units: f64,
 }
 
-/// By `Operation Table`.
+/// By `Operation Table`, with the index behind it, or `strong` where many are read at once.
 pub type Tolls = BTreeMap<String, Toll>;
+
+/// One request as it passed.
+#[derive(Debug)]
+pub struct Call {
+    pub operation: String,
+    pub table: String,
+    pub asked: Value,
+    pub toll: Toll,
+}
 
 #[derive(Clone)]
 pub struct TollGate {
     behind: String,
     http: reqwest::Client,
     tolls: Arc<Mutex<Tolls>>,
+    /// Every request since [`TollGate::keep`].
+    kept: Arc<Mutex<Option<Vec<Call>>>>,
+    /// One line a request, where somebody wants to see where the units go.
+    calls: Option<Arc<Mutex<std::fs::File>>>,
 }
 
 impl TollGate {
     /// Listens on a free port; answers its address too.
-    pub async fn open(behind: String) -> anyhow::Result<(Self, String)> {
-        let gate = Self { behind, http: reqwest::Client::new(), tolls: Arc::default() };
+    pub async fn open(behind: String, calls: Option<&Path>) -> anyhow::Result<(Self, String)> {
+        let calls = calls.map(std::fs::File::create).transpose()?.map(|f| Arc::new(Mutex::new(f)));
+        let gate =
+            Self { behind, http: reqwest::Client::new(), tolls: Arc::default(), kept: Arc::default(), calls };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let app = Router::new().fallback(pass).with_state(gate.clone());
@@ -44,6 +61,16 @@ impl TollGate {
         std::mem::take(&mut self.tolls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Keeps every request from now on.
+    pub fn keep(&self) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    /// What was kept; keeps no more.
+    pub fn kept(&self) -> Vec<Call> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
     fn note(&self, operation: &str, asked: &Value, answer: &Value) {
         let mut tolls = self.tolls.lock().unwrap_or_else(PoisonError::into_inner);
         let consumed = &answer["ConsumedCapacity"];
@@ -53,25 +80,55 @@ impl TollGate {
             _ => Vec::new(),
         };
         let named = asked["TableName"].as_str().or_else(|| all.first()?["TableName"].as_str());
-        let entry = tolls.entry(format!("{operation} {}", named.unwrap_or("?"))).or_default();
-        entry.requests += 1;
+        let named = named.unwrap_or("?");
+        let strong = asked["RequestItems"][named]["ConsistentRead"] == true;
+        let kind = asked["IndexName"].as_str().or(strong.then_some("strong"));
+        let kind = kind.map_or(String::new(), |kind| format!(" {kind}"));
         let units: f64 = all.iter().filter_map(|c| c["CapacityUnits"].as_f64()).sum();
-        match operation {
-            "GetItem" | "BatchGetItem" | "Query" => entry.read_units += units,
+        let (read_units, write_units) = match operation {
+            "GetItem" | "BatchGetItem" | "Query" => (units, 0.0),
             // A refused condition names no units and costs one all the same.
             _ if answer["__type"].as_str().is_some_and(|t| t.contains("ConditionalCheckFailed")) => {
-                entry.write_units += 1.0;
+                (0.0, 1.0)
             }
-            _ => entry.write_units += units,
+            _ => (0.0, units),
+        };
+        let toll = Toll { requests: 1, read_units, write_units };
+        tolls.entry(format!("{operation} {named}{kind}")).or_default().add(&toll);
+        drop(tolls);
+        if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            let (operation, table) = (operation.to_owned(), named.to_owned());
+            kept.push(Call { operation, table, asked: asked.clone(), toll });
+        }
+        if let Some(calls) = &self.calls {
+            let what = if asked["Item"].is_null() { &asked["Key"] } else { &asked["Item"] };
+            let which = format!("{what} {}", asked["ExpressionAttributeValues"]);
+            let mut calls = calls.lock().unwrap_or_else(PoisonError::into_inner);
+            // A line that is lost is lost: it is for a person to read.
+            let _ = writeln!(calls, "{operation} {} {units} {which}", named);
+        }
+    }
+
+    /// Says in the list of calls what comes next.
+    pub fn mark(&self, what: &str) {
+        if let Some(calls) = &self.calls {
+            let _ = writeln!(calls.lock().unwrap_or_else(PoisonError::into_inner), "== {what}");
         }
     }
 }
 
+impl Toll {
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.read_units += other.read_units;
+        self.write_units += other.write_units;
+    }
+}
+
 pub fn sum(tolls: &Tolls) -> Toll {
-    tolls.values().fold(Toll::default(), |a, b| Toll {
-        requests: a.requests + b.requests,
-        read_units: a.read_units + b.read_units,
-        write_units: a.write_units + b.write_units,
+    tolls.values().fold(Toll::default(), |mut all, toll| {
+        all.add(toll);
+        all
     })
 }
 

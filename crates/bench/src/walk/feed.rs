@@ -23,7 +23,8 @@ const VIDEOS: u64 = 5_000;
 /// Writes the catalog that the feed is measured on, before the server starts.
 pub async fn seed(data_dir: &Path) -> anyhow::Result<()> {
     let db = Database::open(data_dir, embedded::SCHEMA, &DbPolicy::default())?;
-    crate::seed::videos(&EmbeddedVideoStore::new(db), VIDEOS).await
+    crate::seed::videos(&EmbeddedVideoStore::new(db), VIDEOS).await?;
+    Ok(())
 }
 
 pub async fn run(server: &Server, report: &mut Report) -> anyhow::Result<()> {
