@@ -129,10 +129,12 @@ impl Notices {
     }
 }
 
-/// Whether a change is worth a write. Not told are steps that the owner's own process just made, or that last
-/// no longer than a telling: whoever watches elsewhere sees the next one.
+/// Whether a change is worth a write. Not told are steps that the owner's own process just made, that are called
+/// the same as the one before (`judging`), or that last no longer than a telling: whoever watches elsewhere
+/// sees the next one.
 const fn is_told(status: Status) -> bool {
-    !matches!(status, Status::Reserved | Status::Uploaded | Status::Approved | Status::Verifying)
+    use Status::{Approved, Judging, Reserved, Uploaded, Verifying};
+    !matches!(status, Reserved | Uploaded | Judging | Approved | Verifying)
 }
 
 fn minute(at: Millis) -> String {
