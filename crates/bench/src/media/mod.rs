@@ -44,9 +44,7 @@ pub async fn run(signal: &Path, media: &Path, part: Option<&str>, report: &mut R
                 delivered::run(&studio, &vmaf, media, report).await?;
             }
         }
-        None => {
-            report.skip("quality, delivered", "no ffmpeg with libvmaf is installed (scripts/quality.sh)")
-        }
+        None => report.skip("quality, delivered", "no ffmpeg with libvmaf is installed (scripts/quality.sh)"),
     }
     if wanted("speed") {
         speed::run(signal, media, report).await?;

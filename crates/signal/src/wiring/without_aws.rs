@@ -39,7 +39,11 @@ impl Remote {
     pub async fn eyes(&mut self, _: &Base<'_>, _: &mut Media) -> anyhow::Result<()> {
         Ok(())
     }
-    pub async fn encoder(&mut self, _: &Base<'_>, local: Arc<dyn Encoder>) -> anyhow::Result<Arc<dyn Encoder>> {
+    pub async fn encoder(
+        &mut self,
+        _: &Base<'_>,
+        local: Arc<dyn Encoder>,
+    ) -> anyhow::Result<Arc<dyn Encoder>> {
         Ok(local)
     }
     pub async fn follow(&self, _: &House) {
