@@ -91,10 +91,7 @@ pub fn trial<F: Future<Output = ()>>(name: &str, run: impl FnOnce() -> F + Send 
 }
 
 /// Tables are made on a runtime of their own: not from within one.
-pub fn with_tables<F: Future<Output = ()>>(name: &str, run: fn(Dynamo) -> F) -> Trial
-where
-    F: 'static,
-{
+pub fn with_tables<F: Future<Output = ()> + 'static>(name: &str, run: fn(Dynamo) -> F) -> Trial {
     Trial::test(name.to_owned(), move || {
         let dynamo = tables();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
