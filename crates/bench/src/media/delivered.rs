@@ -5,7 +5,11 @@ use super::ladders::{Original, sized, stock_vbr};
 use super::studio::{Studio, name_of, system_ffmpeg};
 use super::vmaf::Vmaf;
 use crate::report::{Better, Figure, Report};
+use anyhow::Context;
+use moderation::port::Examination;
 use std::path::Path;
+use transcode::LadderPlan;
+use vocab::Kbps;
 use vocab::ladder::SEED_LADDER;
 
 const CLIPS: [&str; 11] = [
@@ -62,6 +66,22 @@ pub async fn run(studio: &Studio, vmaf: &Vmaf, media: &Path, report: &mut Report
     Ok(())
 }
 
+/// The clip almost without loss (CRF 1, no cap), turned, timed and coloured by the engine itself, so that
+/// only encoders are compared.
+async fn reference(
+    studio: &Studio,
+    cut: &Path,
+    (plan, seen): (&LadderPlan, &Examination),
+    (width, height): (u32, u32),
+) -> anyhow::Result<Original> {
+    let mut rung = plan.rungs.last().context("a rung")?.clone();
+    (rung.width, rung.height, rung.crf_centi, rung.max_kbps) = (width, height, 100, Kbps(400_000));
+    let plan = LadderPlan { rungs: vec![rung], audio: None, ..plan.clone() };
+    let encoded = studio.encode(cut, &plan, seen).await?;
+    let file = encoded.rungs.first().context("a track")?.path.clone();
+    Original::of(file, (width, height), plan.fps)
+}
+
 /// Our ladder and the fixed one at every scale, as viewers get them.
 async fn compare(studio: &Studio, vmaf: &Vmaf, clip: &Path) -> anyhow::Result<(Point, Vec<Point>)> {
     let room = studio.room()?;
@@ -71,8 +91,7 @@ async fn compare(studio: &Studio, vmaf: &Vmaf, clip: &Path) -> anyhow::Result<(P
     let plan = studio.titled(&cut, &seen).await?;
     let size = (seen.source.width, seen.source.height);
     let short = SHORT.min(size.0.min(size.1)) & !1;
-    let file = room.join("original.mkv");
-    let original = Original::make(&cut, sized(size, short), (plan.fps, FIRST_S), file)?;
+    let original = reference(studio, &cut, (&plan, &seen), sized(size, short)).await?;
     let encoded = studio.encode(&cut, &plan, &seen).await?;
     let points = encoded.rungs.iter().map(|t| original.point(vmaf, &t.path));
     let ours = points.collect::<anyhow::Result<Vec<_>>>()?;

@@ -28,8 +28,13 @@ impl Original {
              setsar=1,format=yuv420p -c:v libx264 -preset ultrafast -qp 0"
         );
         system_ffmpeg(clip, &line, &out)?;
-        let seconds = frames(&out)? as f64 / f64::from(fps);
-        Ok(Self { file: out, size, fps, seconds })
+        Self::of(out, size, fps)
+    }
+
+    /// A file that is one already.
+    pub fn of(file: PathBuf, size: (u32, u32), fps: u32) -> anyhow::Result<Self> {
+        let seconds = frames(&file)? as f64 / f64::from(fps);
+        Ok(Self { file, size, fps, seconds })
     }
 
     /// Bits a second and score of an encode of it.
