@@ -32,7 +32,7 @@ test: ## Run every test: tidy, unit, conformance, media, browser
 check: ## Quick checks: format, clippy, arrows, web types
 	@scripts/check.sh
 
-bench: ## Run benchmarks and print RESULT lines (ONLY=walk)
+bench: ## Run benchmarks and print RESULT lines (ONLY=walk|stores|media)
 	@scripts/bench.sh "$(ONLY)"
 
 clean: ## Remove the build cache (never data)

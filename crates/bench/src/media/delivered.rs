@@ -78,7 +78,12 @@ async fn reference(
     (rung.width, rung.height, rung.crf_centi, rung.max_kbps) = (width, height, 100, Kbps(400_000));
     let plan = LadderPlan { rungs: vec![rung], audio: None, ..plan.clone() };
     let encoded = studio.encode(cut, &plan, seen).await?;
-    let file = encoded.rungs.first().context("a track")?.path.clone();
+    // Packaged, it says no more which way up the source was.
+    let rungs = studio.package(&encoded)?;
+    let whole = rungs.first().context("a track")?;
+    let file = studio.room()?.join("reference.mp4");
+    let parts = std::iter::once(&whole.init).chain(&whole.segments).flatten().copied();
+    std::fs::write(&file, parts.collect::<Vec<u8>>())?;
     Original::of(file, (width, height), plan.fps)
 }
 

@@ -27,9 +27,9 @@ impl Vmaf {
              [d][r]libvmaf=n_subsample={SUBSAMPLE}:n_threads={threads}:pool=harmonic_mean:shortest=1"
         );
         let out = Command::new(&self.0)
-            .args(["-nostdin", "-hide_banner", "-loglevel", "info", "-i"])
+            .args(["-nostdin", "-hide_banner", "-loglevel", "info", "-noautorotate", "-i"])
             .arg(seen)
-            .arg("-i")
+            .args(["-noautorotate", "-i"])
             .arg(original)
             .args(["-filter_complex", &graph, "-f", "null", "-"])
             .output()?;

@@ -100,7 +100,7 @@ pub async fn run(args: &Args, dynoxide: &Path, report: &mut Report) -> anyhow::R
     by_the_clock("dynamodb_idle", &sum(&idle), IDLE);
     published(args, &server, &gate, &records, report).await?;
     pages::feed(&server, &gate, report).await?;
-    pages::index(&server, &gate, report).await?;
+    pages::index(&server, &gate).await?;
     pages::own_videos(&server, &gate, report).await
 }
 

@@ -129,7 +129,7 @@ async fn cold(server: &Server, gate: &TollGate, report: &mut Report) -> anyhow::
 }
 
 /// What the process reads for all pages together, so that the feed knows what was published.
-pub async fn index(server: &Server, gate: &TollGate, report: &mut Report) -> anyhow::Result<()> {
+pub async fn index(server: &Server, gate: &TollGate) -> anyhow::Result<()> {
     const WATCHED: Duration = Duration::from_secs(20);
     let mut viewer = Viewer::new(server, 9_004).await?;
     viewer.page().await?;
@@ -146,7 +146,11 @@ pub async fn index(server: &Server, gate: &TollGate, report: &mut Report) -> any
         .iter()
         .filter(|(name, _)| name.ends_with("Videos strong") || name.ends_with("Videos VideosByPlace"));
     let units: f64 = of_index.map(|(_, t)| t.read_units).sum();
-    charge(report, "dynamodb_feed_index_rcu_a_second", "RCU/s", units / begun.elapsed().as_secs_f64(), 8.0);
+    // No target: it grows with the videos, not with the viewers.
+    println!(
+        "NOTE the feed's index costs a process {:.1} RCU a second",
+        units / begun.elapsed().as_secs_f64()
+    );
     Ok(())
 }
 
