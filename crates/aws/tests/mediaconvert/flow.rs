@@ -175,7 +175,9 @@ async fn a_service_that_never_works_is_not_asked_for_ever(ground: Ground) {
 }
 
 async fn throttling_and_lost_answers_pass_by_themselves(ground: Ground) {
-    let knobs = Knobs { throttle_every: 3, lose_every: 4, ..Knobs::default() };
+    // The client's own repeats are not scaled: 20 s at most, and the token lives a minute.
+    let token_life = Duration::from_secs(60);
+    let knobs = Knobs { throttle_every: 3, lose_every: 4, token_life, ..Knobs::default() };
     let rig = Rig::open(ground, knobs, Hearing::Storm).await;
     for video in 1..=6 {
         let (job, _) = rig.job(video, &Transform::default()).await;
