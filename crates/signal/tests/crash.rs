@@ -142,7 +142,7 @@ async fn dies_at(point: &str, mut house: House, file: &Path) -> anyhow::Result<(
         if let Some(status) = house.dead() {
             break status;
         }
-        ensure!(waited.elapsed() < Duration::from_secs(10), "the process never came to this point");
+        ensure!(waited.elapsed() < Duration::from_secs(60), "the process never came to this point");
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     ensure!(died.signal() == Some(nix::libc::SIGKILL), "it was not killed but ended with {died}");
