@@ -83,7 +83,7 @@ fn start<T>(said: Result<T, String>) -> anyhow::Result<T> {
 }
 
 /// Opens the queue `name`; from now on `remote` watches that it stands.
-async fn open(
+pub(super) async fn open(
     client: &aws::sdk::SqsClient,
     entropy: &Arc<dyn Entropy>,
     (word, name): (&'static str, String),

@@ -1,31 +1,16 @@
 //! Frames and whole videos looked at by Rekognition, where the settings say so.
 
-use super::checks::{self, Look, Said};
-use super::{Remote, connect};
+use super::{Remote, connect, delivery};
 use crate::config::{FrameJudge, JobDelivery, SecondLooker, StoredBytes};
 use crate::wiring::media::Media;
 use crate::wiring::stores::Base;
 use anyhow::{Context, bail};
-use async_trait::async_trait;
 use aws::dynamo::Dynamo;
 use aws::rekognition::{
     Channel, EndedDeps, EndedLooks, LOOK_QUEUE, RekognitionClassifier, RekognitionPolicy, RekognitionVideo,
     VideoDeps,
 };
-use aws::work::Mailbox;
 use std::sync::Arc;
-
-struct QueueStands {
-    client: aws::sdk::SqsClient,
-    name: String,
-}
-
-#[async_trait]
-impl Look for QueueStands {
-    async fn look(&self) -> Said {
-        aws::checks::queue(&self.client, &self.name).await.map(drop)
-    }
-}
 
 impl Remote {
     /// Puts the classifier and the second look of the settings in the place of those of this machine.
@@ -65,11 +50,8 @@ impl Remote {
             )
         };
         let client = connect(base.entropy, &region, &base.config.work.endpoint).await.sqs();
-        let name = format!("{prefix}{}", LOOK_QUEUE.name);
-        let url = aws::checks::queue(&client, &name).await;
-        let url = url.map_err(|said| anyhow::anyhow!("cannot start: {said}"))?;
-        self.checks.push(checks::just_seen("queue of looks", QueueStands { client: client.clone(), name }));
-        let mailbox = Mailbox::new(client, &url, Arc::clone(base.entropy));
+        let place = ("queue of looks", format!("{prefix}{}", LOOK_QUEUE.name));
+        let mailbox = delivery::open(&client, base.entropy, place, self).await?;
         let ended = EndedLooks::new(EndedDeps { video: video.clone(), mailbox });
         tokio::spawn(ended.run(std::future::pending()));
         Ok(())
