@@ -15,8 +15,17 @@ format()     { cargo fmt --all --check; }
 lints()      { cargo clippy --quiet --workspace --all-targets --locked -- -D warnings; }
 compile()    { cargo test --workspace --locked --no-run --quiet; }
 classifier() { cargo build --quiet -p signal --locked && scripts/classifier.sh "$CARGO_TARGET_DIR/debug/signal"; }
+# What failed is said once more at the end, where a log cut short still shows it.
+cargo_tests() {
+  local log="$CACHE_DIR/rust-tests.log"
+  cargo test --workspace --locked --no-fail-fast --quiet 2>&1 | tee "$log" && return 0
+  say "what failed, and the first words of each"
+  awk '/^---- .* ----$/ { print; left = 3; next } /^error: test failed/ { print; next }
+       left > 0 && NF { print "    " substr($0, 1, 240); left-- }' "$log" | tail -n 80
+  return 1
+}
 # And packages, as readers by other people read them.
-rust_tests() { cargo test --workspace --locked --no-fail-fast --quiet && outside_readers && node tests/outside/playlists.mjs; }
+rust_tests() { cargo_tests && outside_readers && node tests/outside/playlists.mjs; }
 media_requests() { python tests/outside/aws_media.py && python tests/outside/aws_vision.py; }
 aws_engines() {
   cargo test --quiet -p signal --features aws --locked --lib --test aws_start \
