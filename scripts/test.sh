@@ -6,9 +6,11 @@ cd "$ROOT"
 
 python_tools() {
   local venv="$CACHE_DIR/venv"
-  [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-  { "$venv/bin/python" -c 'import boto3, m3u8' && [ -x "$venv/bin/moto_server" ]; } 2>/dev/null \
-    || "$venv/bin/pip" install --quiet --disable-pip-version-check boto3 'moto[server]>=5.2,<6' 'm3u8==6.0.0'
+  # What is asked is whether they run: an environment from another place or interpreter may not.
+  whole() { { "$venv/bin/python" -c 'import boto3, m3u8' && "$venv/bin/moto_server" --help; } >/dev/null 2>&1; }
+  whole && return 0
+  rm -rf "$venv" && python3 -m venv "$venv" \
+    && "$venv/bin/pip" install --quiet --disable-pip-version-check boto3 'moto[server]>=5.2,<6' 'm3u8==6.0.0' && whole
 }
 web_checks() { ( cd clients/web && npm run --silent typecheck && npm test --silent && npm run --silent build && npm run --silent size ); }
 format()     { cargo fmt --all --check; }

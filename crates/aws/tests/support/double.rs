@@ -38,7 +38,24 @@ fn required(what: &str) -> bool {
     setting("SIGNAL_TEST_REQUIRE").is_some_and(|all| all.split(',').any(|w| w == what || w == "all"))
 }
 
-fn start(mut command: Command, port: u16) -> String {
+/// How long a double may take to listen: a cold disk and a full machine are slow to load an interpreter.
+const LISTENS_WITHIN: Duration = Duration::from_secs(120);
+
+/// Starts a double on a free port. Between the look and its own bind another process may have taken
+/// the port, so one that ends at once gets another.
+fn start(command: impl Fn(u16) -> Command) -> String {
+    let mut said = String::new();
+    for _ in 0..3 {
+        let port = free_port();
+        match try_start(command(port), port) {
+            Ok(at) => return at,
+            Err(last_words) => said = last_words,
+        }
+    }
+    panic!("the double ended three times: {said}");
+}
+
+fn try_start(mut command: Command, port: u16) -> Result<String, String> {
     // The double goes when this process goes, however it goes.
     // SAFETY: prctl is async-signal-safe and touches nothing of the parent.
     #[expect(unsafe_code, reason = "pre_exec has no safe form")]
@@ -51,9 +68,9 @@ fn start(mut command: Command, port: u16) -> String {
         if let Ok(Some(status)) = child.try_wait() {
             let mut said = String::new();
             let _ = child.stderr.take().map(|mut e| e.read_to_string(&mut said));
-            panic!("the double ended with {status}: {said}");
+            return Err(format!("{status}: {said}"));
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "the double does not listen");
+        assert!(begun.elapsed() < LISTENS_WITHIN, "the double does not listen");
         std::thread::sleep(Duration::from_millis(20));
     }
     // Nobody reads its log: a full pipe must not stop it.
@@ -61,7 +78,7 @@ fn start(mut command: Command, port: u16) -> String {
         let _ = child.stderr.take().map(|mut err| std::io::copy(&mut err, &mut std::io::sink()));
         child.wait()
     });
-    format!("http://127.0.0.1:{port}")
+    Ok(format!("http://127.0.0.1:{port}"))
 }
 
 /// Says why and ends the process: a skipped binary is not a passed one.
@@ -82,30 +99,35 @@ pub fn dynamodb() -> String {
         if !program.is_file() {
             absent("dynamodb", "`scripts/deps.sh doubles` installs it");
         }
-        let port = free_port();
         keep(move || {
-            let mut command = Command::new(program);
-            command.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string()]);
-            start(command, port)
+            start(|port| {
+                let mut command = Command::new(&program);
+                command.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string()]);
+                command
+            })
         })
     })
     .clone()
+}
+
+/// The scripts keep their Python environment in the cache beside the tools.
+fn moto() -> PathBuf {
+    tool("").join("../../venv/bin/moto_server")
 }
 
 /// The address of the double of SQS, SNS, EventBridge and Cognito.
 pub fn sqs() -> String {
     static AT: OnceLock<String> = OnceLock::new();
     AT.get_or_init(|| {
-        // The scripts install it into the cache, beside the tools.
-        let program = tool("").join("../../venv/bin/moto_server");
-        if !program.is_file() {
+        if !moto().is_file() {
             absent("sqs", "`scripts/test.sh` installs moto into its Python environment");
         }
-        let port = free_port();
-        keep(move || {
-            let mut command = Command::new(program);
-            command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-            start(command, port)
+        keep(|| {
+            start(|port| {
+                let mut command = Command::new(moto());
+                command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+                command
+            })
         })
     })
     .clone()
@@ -113,7 +135,7 @@ pub fn sqs() -> String {
 
 /// The same double for Cognito; `None` when it is missing and not required: the other cases go on.
 pub fn oidc() -> Option<String> {
-    let there = tool("").join("../../venv/bin/moto_server").is_file();
+    let there = moto().is_file();
     if !there && required("oidc") {
         absent("oidc", "`scripts/test.sh` installs moto into its Python environment");
     }
