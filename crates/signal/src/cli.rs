@@ -194,8 +194,8 @@ pub enum Media {
     Probe(MediaFiles),
     /// The ladder a file would get.
     Plan(MediaFiles),
-    /// Encode into a folder of playlists and segments that players play.
-    Encode(MediaInto),
+    /// Encode into a folder of playlists and segments that players play, laid out as `[packaging]` says.
+    Encode(MediaEncode),
     /// Check that a folder or playlist is what it says, by reading and decoding all of it.
     Validate(MediaFiles),
     /// The frames that moderation looks at, as pictures in a folder.
@@ -207,6 +207,15 @@ pub struct MediaFiles {
     /// Video files; for validate, folders or playlists.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct MediaEncode {
+    #[command(flatten)]
+    pub into: MediaInto,
+    /// Add rungs in AV1, where they are worth it.
+    #[arg(long)]
+    pub av1: bool,
 }
 
 #[derive(Debug, Args)]

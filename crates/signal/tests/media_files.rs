@@ -13,7 +13,12 @@ fn has_ffmpeg() -> bool {
 }
 
 fn signal(dir: &Path, args: &[&str]) -> Output {
+    signal_with(dir, &[], args)
+}
+
+fn signal_with(dir: &Path, settings: &[(&str, &str)], args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_signal"));
+    command.envs(settings.iter().copied());
     command.current_dir(dir).arg("media").args(args).output().expect("starts")
 }
 
@@ -27,10 +32,14 @@ fn said(output: &Output) -> String {
 
 /// Five seconds with sound, 640 × 360.
 fn clip(dir: &Path) -> PathBuf {
+    clip_of(dir, 5)
+}
+
+fn clip_of(dir: &Path, seconds: u32) -> PathBuf {
     let path = dir.join("beach day.mp4");
     let made = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=5"])
-        .args(["-f", "lavfi", "-i", "sine=440:r=48000:d=5", "-shortest"])
+        .args(["-v", "error", "-f", "lavfi", "-i", &format!("testsrc2=s=640x360:r=30:d={seconds}")])
+        .args(["-f", "lavfi", "-i", &format!("sine=440:r=48000:d={seconds}"), "-shortest"])
         .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "45", "-c:a", "aac"])
         .arg(&path)
         .status()
@@ -122,6 +131,90 @@ fn lies_are_found(dir: &Path, good: &Path) {
     std::fs::remove_file(good.join("240p/0.m4s")).expect("is removed");
     let gone = signal(dir, &["validate", "beach day.hls"]);
     assert!(said(&gone).contains("0.m4s is not there"), "{}", said(&gone));
+}
+
+#[test]
+fn a_package_is_laid_out_as_the_settings_say() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    clip_of(dir.path(), 13);
+    let settings = [
+        ("SIGNAL_PACKAGING__SOUND", "own"),
+        ("SIGNAL_PACKAGING__FILES", "single"),
+        ("SIGNAL_PACKAGING__RAMP", "true"),
+        ("SIGNAL_PACKAGING__I_FRAMES", "false"),
+    ];
+    let made = signal_with(dir.path(), &settings, &["encode", "beach day.mp4", "--out", "all", "--json"]);
+    assert!(made.status.success(), "{}", said(&made));
+    assert_eq!(
+        json(&made)["items"][0]["rungs"][0]["segment_ms"].to_string(),
+        "[2000,2000,2000,2000,4000,1000]"
+    );
+    let out = dir.path().join("all");
+    for folder in ["sound", "240p", "360p"] {
+        let names = std::fs::read_dir(out.join(folder)).expect("a folder").flatten();
+        let mut names: Vec<_> = names.map(|e| e.file_name().into_string().expect("a name")).collect();
+        names.sort();
+        assert_eq!(names, ["media.m3u8", "media.mp4"], "{folder}");
+    }
+    let main = std::fs::read_to_string(out.join("main.m3u8")).expect("a playlist");
+    assert!(main.contains("TYPE=AUDIO") && !main.contains("I-FRAME"), "{main}");
+    assert_eq!(played(&out.join("main.m3u8")).0, 390);
+    let good = signal(dir.path(), &["validate", "all"]);
+    assert!(good.status.success(), "{}", said(&good));
+    bad_sound_is_heard(dir.path(), &out);
+}
+
+/// Sound of its own is decoded too, not only counted.
+fn bad_sound_is_heard(dir: &Path, single: &Path) {
+    let whole = single.join("sound/media.mp4");
+    let mut bytes = std::fs::read(&whole).expect("the sound");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 2_000].iter_mut().for_each(|x| *x ^= 0x5a);
+    std::fs::write(&whole, bytes).expect("the sound");
+    let scrambled = signal(dir, &["validate", "all"]);
+    assert_eq!(scrambled.status.code(), Some(1), "{}", said(&scrambled));
+    assert!(said(&scrambled).contains("sound/media.m3u8"), "{}", said(&scrambled));
+
+    let own = [("SIGNAL_PACKAGING__SOUND", "own")];
+    let made = signal_with(dir, &own, &["encode", "beach day.mp4", "--out", "own"]);
+    assert!(made.status.success(), "{}", said(&made));
+    let segment = |n: u32| dir.join(format!("own/sound/{n}.m4s"));
+    std::fs::copy(segment(1), segment(2)).expect("a copy");
+    let repeated = signal(dir, &["validate", "own"]);
+    assert_eq!(repeated.status.code(), Some(1), "{}", said(&repeated));
+    assert!(said(&repeated).contains("sound/media.m3u8"), "{}", said(&repeated));
+}
+
+#[test]
+fn av1_stands_beside_h264_where_it_is_worth_it() {
+    let encoders = Command::new("ffmpeg").args(["-v", "error", "-encoders"]).output();
+    if !encoders.is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains("libsvtav1")) {
+        println!("skipped: no ffmpeg with libsvtav1");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    clip(dir.path());
+    let made = signal(dir.path(), &["encode", "beach day.mp4", "--av1", "--out", "both", "--json"]);
+    assert!(made.status.success(), "{}", said(&made));
+    let item = &json(&made)["items"][0];
+    let named = |list: &Value| {
+        let dirs = list.as_array().expect("rungs").iter().filter_map(|r| r["dir"].as_str());
+        dirs.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let dirs = named(&item["rungs"]);
+    assert_eq!(dirs[..2], ["240p", "360p"]);
+    let is_there = dirs.get(2).is_some_and(|d| d == "360p-av1");
+    let left_out = item["av1_left_out"] == serde_json::json!(["360p"]);
+    assert!(is_there != left_out, "either it is there or it is named: {item}");
+    let main = std::fs::read_to_string(dir.path().join("both/main.m3u8")).expect("a playlist");
+    assert_eq!(main.contains("av01."), is_there);
+    let first = main.find("avc1.").expect("H.264");
+    assert!(main.find("av01.").is_none_or(|av1| av1 > first), "H.264 first: {main}");
+    let good = signal(dir.path(), &["validate", "both"]);
+    assert!(good.status.success(), "{}", said(&good));
 }
 
 #[test]

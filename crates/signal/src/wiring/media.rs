@@ -33,11 +33,16 @@ pub fn ffmpeg_policy(config: &Config) -> ffmpeg::FfmpegPolicy {
     }
 }
 
-/// How videos are published. An engine that bills by the job makes all rungs in one.
-pub fn ladder(config: &Config) -> anyhow::Result<transcode::LadderProfile> {
+/// What a package is like, as configured, whoever makes it.
+pub fn ladder_here(config: &Config) -> transcode::LadderProfile {
     let packaging = config.packaging.of_profile();
     let encoder = config.encoder.profile;
-    let mut profile = transcode::LadderProfile { packaging, encoder, ..transcode::LadderProfile::default() };
+    transcode::LadderProfile { packaging, encoder, ..transcode::LadderProfile::default() }
+}
+
+/// How videos are published. An engine that bills by the job makes all rungs in one.
+pub fn ladder(config: &Config) -> anyhow::Result<transcode::LadderProfile> {
+    let mut profile = ladder_here(config);
     let after_views = config.encoder.av1_after_views;
     profile.av1.after_views = (after_views > 0).then_some(after_views);
     if config.encoding()? != Encoding::Ffmpeg {

@@ -1,22 +1,22 @@
 //! `signal media encode`: both passes and the packaging, into a folder that players play.
 
+use super::package::{Writer, Written};
 use super::{Growing, Tools, media_error, plan, validate};
 use crate::commands::table;
 use anyhow::Context;
 use catalog::Transform;
 use moderation::SamplingPolicy;
 use moderation::port::{Examination, ExamineJob, Examiner, Progress};
-use packager::{Addresses, IFrameStream, Multivariant, Packaging, Rendition, SpriteSheet, Variant};
+use packager::SpriteSheet;
 use serde_json::{Value, json};
 use std::path::Path;
 use transcode::{EncodeJob, Encoded, Encoder, LadderPlan};
-use vocab::ladder::START_RUNG;
-use vocab::{RungName, VideoId};
+use vocab::{Codec, RungName, VideoId};
 
 /// Nothing here is stored under an id.
 const NO_ID: VideoId = VideoId(0);
 
-pub async fn one(tools: &Tools, file: &Path, out: &Path) -> anyhow::Result<Value> {
+pub async fn one(tools: &Tools, file: &Path, out: &Path, is_av1: bool) -> anyhow::Result<Value> {
     let (folder, teller) = (Growing::begin(out)?, tools.teller(file));
     let work = folder.scratch()?;
     let room = |name: &str| -> anyhow::Result<std::path::PathBuf> {
@@ -27,27 +27,66 @@ pub async fn one(tools: &Tools, file: &Path, out: &Path) -> anyhow::Result<Value
     let job = examine_job(file, &room("examined")?, teller.step("reading"))?;
     let seen = tools.engine.examine(job).await.map_err(media_error)?;
     let plan = plan::of(tools, &seen.source)?;
-    let job = EncodeJob {
+    let job = |plan: &LadderPlan, work_dir, progress| EncodeJob {
         video: NO_ID,
         source: file.to_owned(),
         origin: None,
-        work_dir: room("encoded")?,
+        work_dir,
         plan: plan.clone(),
         loudness: seen.loudness,
-        progress: teller.step("encoding"),
+        progress,
     };
-    let encoded = tools.engine.encode(job).await.map_err(media_error)?;
-    let rungs = write_package(folder.path(), &encoded, &plan)?;
+    let order = job(&plan, room("encoded")?, teller.step("encoding"));
+    let encoded = tools.engine.encode(order).await.map_err(media_error)?;
+    let mut package = Writer::begin(folder.path(), &plan, encoded.audio.as_ref())?;
+    encoded.rungs.iter().try_for_each(|track| package.add(track, Codec::H264))?;
+    let mut left_out = Vec::new();
+    let av1 = av1_plan(tools, &plan, &package);
+    if is_av1 && !av1.rungs.is_empty() {
+        let order = job(&av1, room("encoded-av1")?, teller.step("encoding in AV1"));
+        let encoded = tools.engine.encode(order).await.map_err(media_error)?;
+        left_out = add_av1(tools, &mut package, &encoded, &av1)?;
+    }
+    let rungs = package.finish()?;
     write_pictures(folder.path(), &seen, &plan)?;
     let checked = validate::package(tools, folder.path(), &teller.step("checking")).await?;
     checked.sound()?;
     folder.finish()?;
     teller.done();
     if !tools.json {
-        print(out, &rungs);
+        print(out, &rungs, &left_out);
     }
-    let rungs: Vec<Value> = rungs.iter().map(|(name, r)| facts(*name, r)).collect();
-    Ok(json!({ "out": out, "playlist": out.join(MAIN), "source": seen.source, "plan": plan, "rungs": rungs }))
+    let (rungs, left_out): (Vec<Value>, Vec<String>) =
+        (rungs.iter().map(facts).collect(), left_out.iter().map(RungName::to_string).collect());
+    Ok(json!({
+        "out": out, "playlist": out.join(MAIN), "source": seen.source, "plan": plan, "rungs": rungs,
+        "av1_left_out": left_out,
+    }))
+}
+
+/// What of the package AV1 is made of. The sound is there already.
+fn av1_plan(tools: &Tools, plan: &LadderPlan, package: &Writer<'_>) -> LadderPlan {
+    let wanted = &tools.profile.av1.rungs;
+    let rungs: Vec<RungName> = package.rungs().filter(|r| wanted.contains(r)).collect();
+    LadderPlan { audio: None, ..plan.only(&rungs).in_av1(None) }
+}
+
+/// Adds the rungs that are worth it, and returns those that are not.
+fn add_av1(
+    tools: &Tools,
+    package: &mut Writer<'_>,
+    encoded: &Encoded,
+    plan: &LadderPlan,
+) -> anyhow::Result<Vec<RungName>> {
+    let mut left_out = Vec::new();
+    for (track, rung) in encoded.rungs.iter().zip(&plan.rungs) {
+        if package.is_worth(track, rung.max_kbps, &tools.profile.av1)? {
+            package.add(track, Codec::Av1)?;
+        } else {
+            left_out.push(track.rung);
+        }
+    }
+    Ok(left_out)
 }
 
 /// The multivariant playlist of a folder.
@@ -66,53 +105,6 @@ pub fn examine_job(file: &Path, work_dir: &Path, progress: Progress) -> anyhow::
     })
 }
 
-/// Packages and writes every rung, then the playlist that names them. Bytes are dropped once written.
-fn write_package(
-    dir: &Path,
-    encoded: &Encoded,
-    plan: &LadderPlan,
-) -> anyhow::Result<Vec<(RungName, Rendition)>> {
-    let lengths = Packaging::default().lengths(plan.gop_ms, plan.segment_ms);
-    let audio = encoded.audio.as_ref().map(std::fs::read).transpose().context("the sound is not there")?;
-    let mut rungs = Vec::with_capacity(encoded.rungs.len());
-    for track in &encoded.rungs {
-        let picture = std::fs::read(&track.path).context("a rung is not there")?;
-        let rendition = packager::pack(&picture, audio.as_deref(), &lengths)?;
-        rungs.push((track.rung, write_rung(&dir.join(track.rung.to_string()), rendition)?));
-    }
-    let all: Vec<Rendition> = rungs.iter().map(|(_, r)| r.clone()).collect();
-    packager::same_cuts(&all)?;
-    let start = rungs.iter().rposition(|(name, _)| *name <= START_RUNG).unwrap_or(0);
-    let others = (0..rungs.len()).filter(|i| *i != start);
-    let order = std::iter::once(start).chain(others).filter_map(|i| rungs.get(i));
-    let variants = order.map(|(name, r)| variant(*name, r)).collect();
-    let text = Multivariant { variants, ..Multivariant::default() }.text();
-    std::fs::write(dir.join(MAIN), text).context("cannot write the playlist")?;
-    Ok(rungs)
-}
-
-fn write_rung(dir: &Path, mut rendition: Rendition) -> anyhow::Result<Rendition> {
-    let put = |name: String, bytes: &[u8]| {
-        std::fs::write(dir.join(&name), bytes).with_context(|| format!("cannot write {name}"))
-    };
-    std::fs::create_dir(dir).context("cannot write a folder")?;
-    let at = Addresses::Segments { init: "init.mp4".into(), ending: ".m4s".into() };
-    put("media.m3u8".into(), rendition.playlist(&at).as_bytes())?;
-    put("iframes.m3u8".into(), rendition.i_frame_playlist(&at).as_bytes())?;
-    put("init.mp4".into(), &std::mem::take(&mut rendition.init))?;
-    for (n, bytes) in std::mem::take(&mut rendition.segments).iter().enumerate() {
-        put(format!("{n}.m4s"), bytes)?;
-    }
-    Ok(rendition)
-}
-
-fn variant(name: RungName, rendition: &Rendition) -> Variant {
-    let (peak_bps, average_bps) = rendition.i_frame_bps();
-    let mut v = Variant::of(rendition, format!("{name}/media.m3u8"));
-    v.i_frames = Some(IFrameStream { uri: format!("{name}/iframes.m3u8"), peak_bps, average_bps });
-    v
-}
-
 fn write_pictures(dir: &Path, seen: &Examination, plan: &LadderPlan) -> anyhow::Result<()> {
     std::fs::copy(&seen.poster, dir.join("poster.jpg")).context("cannot write the poster")?;
     let Some(sprite) = &seen.sprite else { return Ok(()) };
@@ -129,17 +121,19 @@ fn write_pictures(dir: &Path, seen: &Examination, plan: &LadderPlan) -> anyhow::
     std::fs::write(dir.join("sprite.vtt"), cues).context("cannot write the sprite's cues")
 }
 
-fn facts(name: RungName, r: &Rendition) -> Value {
+fn facts(w: &Written) -> Value {
+    let r = &w.rendition;
     json!({
-        "rung": name.to_string(), "width": r.width, "height": r.height, "codecs": r.codecs,
+        "rung": w.rung.to_string(), "dir": w.dir, "width": r.width, "height": r.height, "codecs": r.codecs,
         "peak_bps": r.peak_bps, "average_bps": r.average_bps, "segment_ms": r.segment_ms(),
     })
 }
 
-fn print(out: &Path, rungs: &[(RungName, Rendition)]) {
-    let row = |(name, r): &(RungName, Rendition)| {
+fn print(out: &Path, rungs: &[Written], left_out: &[RungName]) {
+    let row = |w: &Written| {
+        let r = &w.rendition;
         vec![
-            name.to_string(),
+            w.dir.clone(),
             format!("{} × {}", r.width, r.height),
             r.segment_micros.len().to_string(),
             (r.average_bps / 1000).to_string(),
@@ -148,5 +142,8 @@ fn print(out: &Path, rungs: &[(RungName, Rendition)]) {
     };
     let rows: Vec<Vec<String>> = rungs.iter().map(row).collect();
     table::print(&["rung", "size", "segments", "kbps", "peak kbps"], &rows, "no rungs");
+    for rung in left_out {
+        println!("{rung} in AV1 is left out: it would not be smaller enough, or too fast for the rung");
+    }
     println!("play {}", out.join(MAIN).display());
 }

@@ -2,6 +2,7 @@
 
 mod encode;
 mod frames;
+mod package;
 mod plan;
 mod playlists;
 mod probe;
@@ -9,9 +10,9 @@ mod progress;
 mod validate;
 
 use super::Ctx;
-use crate::cli::{Media, MediaFiles, MediaInto};
+use crate::cli::{Media, MediaEncode, MediaFiles, MediaInto};
 use crate::config::Config;
-use crate::wiring::media::ffmpeg_policy;
+use crate::wiring::media::{ffmpeg_policy, ladder_here};
 use anyhow::Context;
 use ffmpeg::Ffmpeg;
 use moderation::port::MediaError;
@@ -50,7 +51,8 @@ struct Tools {
 
 impl Tools {
     async fn open(ctx: &Ctx, config: &Config) -> anyhow::Result<Self> {
-        let profile = LadderProfile::default();
+        let profile = ladder_here(config);
+        profile.packaging.check().context("packaging")?;
         let engine = Ffmpeg::open(ffmpeg_policy(config), profile.clone())
             .await
             .context("ffmpeg is not usable. Run `signal doctor` to see what is missing")?;
@@ -67,7 +69,7 @@ pub async fn run(ctx: &Ctx, config: &Config, command: &Media) -> anyhow::Result<
     let (Media::Probe(MediaFiles { files })
     | Media::Plan(MediaFiles { files })
     | Media::Validate(MediaFiles { files })
-    | Media::Encode(MediaInto { files, .. })
+    | Media::Encode(MediaEncode { into: MediaInto { files, .. }, .. })
     | Media::Frames(MediaInto { files, .. })) = command;
     let tools = Tools::open(ctx, config).await?;
     tokio::select! {
@@ -104,7 +106,9 @@ async fn one(tools: &Tools, command: &Media, file: &Path) -> anyhow::Result<Valu
     match command {
         Media::Probe(_) => probe::one(tools, file).await,
         Media::Plan(_) => plan::one(tools, file).await,
-        Media::Encode(into) => encode::one(tools, file, &target(into, file, "hls")?).await,
+        Media::Encode(MediaEncode { into, av1 }) => {
+            encode::one(tools, file, &target(into, file, "hls")?, *av1).await
+        }
         Media::Frames(into) => frames::one(tools, file, &target(into, file, "frames")?).await,
         Media::Validate(_) => validate::one(tools, file).await,
     }

@@ -46,10 +46,10 @@ impl Measured {
             let (mut bytes, mut micros) = (0u64, 0u64);
             for (b, m) in self.bytes[first..].iter().zip(&self.micros[first..]) {
                 (bytes, micros) = (bytes.saturating_add(*b), micros.saturating_add(*m));
-                if micros > self.target_s * 1_500_000 {
+                if micros > self.target_s.saturating_mul(1_500_000) {
                     break;
                 }
-                if micros >= self.target_s * 500_000 {
+                if micros >= self.target_s.saturating_mul(500_000) {
                     peak = peak.max(rate(bytes, micros));
                 }
             }

@@ -7,6 +7,7 @@ use crate::commands::table;
 use anyhow::Context;
 use moderation::port::Progress;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use transcode::{Encoder, Expectation, VerifyJob};
 use vocab::{Millis, VideoId};
@@ -67,6 +68,7 @@ pub async fn package(tools: &Tools, path: &Path, progress: &Progress) -> anyhow:
         }
         progress(((n + 1) * 100 / all) as u8);
     }
+    problems.extend(sounds(tools, &rows).await);
     if rows.windows(2).any(|w| w[0].measured.micros != w[1].measured.micros) {
         problems.push("the renditions are cut at different times".into());
     }
@@ -107,6 +109,29 @@ async fn rendition(tools: &Tools, told: Told) -> anyhow::Result<(Row, Vec<String
     wrong.extend(rate(&row));
     wrong.extend(decode(tools, &row, work.path(), whole).await.err().map(|e| format!("{e:#}")));
     Ok((row, wrong))
+}
+
+/// Sound that is a rendition of its own, once however many rungs are played with it.
+async fn sounds(tools: &Tools, rows: &[Row]) -> Vec<String> {
+    let all: BTreeSet<&PathBuf> = rows.iter().filter_map(|r| r.told.sound.as_ref()).collect();
+    let mut problems = Vec::new();
+    for playlist in all {
+        match hear(tools, playlist).await {
+            Ok(wrong) => problems.extend(wrong.into_iter().map(|w| format!("{}: {w}", playlist.display()))),
+            Err(e) => problems.push(format!("{}: {e:#}", playlist.display())),
+        }
+    }
+    problems
+}
+
+async fn hear(tools: &Tools, playlist: &Path) -> anyhow::Result<Vec<String>> {
+    let work = tempfile::tempdir().context("no room for temporary files")?;
+    let (whole, decoded) = (work.path().join("sound.mp4"), work.path().join("decoded"));
+    std::fs::create_dir(&decoded).context("no room for temporary files")?;
+    let measured = playlists::measure(playlist, Some(&whole))?;
+    let lasts = Millis((measured.total_micros() / 1000) as i64);
+    tools.engine.verify_sound(&whole, &decoded, lasts).await.map_err(super::media_error)?;
+    Ok(times(&measured))
 }
 
 fn times(m: &Measured) -> Vec<String> {
