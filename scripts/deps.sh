@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# Installs what building, running (run) and testing (test) need, and the stand-ins for cloud services that
-# tests talk to (doubles; the Python ones are installed by test.sh). Debian and Ubuntu are the reference;
-# elsewhere it says what is missing and stops.
+# Installs what building, running (run) and testing (test) need, what scripts in Python need (python), and the
+# stand-ins for cloud services that tests talk to (doubles; the Python ones are installed by test.sh). Debian
+# and Ubuntu are the reference; elsewhere it says what is missing and stops.
 source "$(dirname "$0")/lib.sh"
 WHAT="${1:-run}"
 
+missing_python() { have python3 || echo "python3"; python3 -c 'import venv, ensurepip' 2>/dev/null || echo "python3-venv"; }
+
 missing_tools() {
+  if [ "$WHAT" = python ]; then missing_python; return; fi
   have cc || echo "gcc"; have make || echo "make"; have pkg-config || echo "pkg-config"; have curl || echo "curl"
   have ffmpeg && have ffprobe || echo "ffmpeg"
   have node && [ "$(node -p 'Number(process.versions.node.split(".")[0]) >= 18' 2>/dev/null)" = true ] || echo "nodejs"
   have npm || echo "npm"
   if [ "$WHAT" = test ]; then
     have chromium || have chromium-browser || echo "chromium"
-    have python3 || echo "python3"
-    python3 -c 'import venv, ensurepip' 2>/dev/null || echo "python3-venv"
+    missing_python
   fi
 }
 
@@ -33,7 +35,7 @@ install_doubles() {
   rm -rf "$built"
 }
 
-install_rust
+[ "$WHAT" = python ] || install_rust
 if [ "$WHAT" = doubles ]; then install_doubles; exit 0; fi
 need="$(missing_tools | sort -u | tr '\n' ' ')"
 if [ -n "${need// /}" ]; then

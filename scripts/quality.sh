@@ -14,11 +14,13 @@ without() {
 
 [ -x "$TARGET/ffmpeg" ] && [ "$(cat "$TARGET/version" 2>/dev/null)" = "$VERSION" ] && exit 0
 [ "$(uname -sm)" = "Linux x86_64" ] || without "there is no ffmpeg with libvmaf for $(uname -sm) here"
-have python3 && python3 -m pip --version >/dev/null 2>&1 || without "pip is missing, which installs an ffmpeg with libvmaf"
+"$ROOT/scripts/deps.sh" python || without "python3 with venv is missing, which installs an ffmpeg with libvmaf"
 work="$(mktemp -d "$CACHE_DIR/quality.XXXXXX")"
 trap 'rm -rf "$work"' EXIT
+# Debian's python3 has no pip of its own, an environment of it has.
+python3 -m venv "$work/venv" || without "no environment for pip could be made"
 printf 'imageio-ffmpeg==%s --hash=sha256:%s\n' "$VERSION" "$WHEEL_SHA256" >"$work/requirements.txt"
-python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+"$work/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
   --platform manylinux_2_28_x86_64 --dest "$work" -r "$work/requirements.txt" \
   || without "the package imageio-ffmpeg $VERSION could not be downloaded"
 python3 - "$work" <<'PY' || without "the package imageio-ffmpeg $VERSION has no program in it"
