@@ -1,6 +1,7 @@
 //! One SQS queue: long polls, batches, and what a batch left undone.
 
 use crate::fault;
+use crate::policy::AwsPolicy;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Config;
 use aws_sdk_sqs::types::{
@@ -23,8 +24,6 @@ pub const POLL_MAX: Duration = Duration::from_secs(20);
 pub const DELAY_MAX: Millis = Millis::from_secs(900);
 /// SQS's longest time a message may be kept out of sight.
 pub const HOLD_MAX: Millis = Millis::from_secs(12 * 3600);
-/// An answer may be under way this long after the poll has ended.
-const POLL_SLACK: Duration = Duration::from_secs(5);
 /// Rounds for the entries of a batch that the service could not take.
 const ROUNDS_MAX: u32 = 4;
 const LEFT_OVER: Backoff = Backoff { base: Millis(50), cap: Millis(1_000) };
@@ -83,10 +82,12 @@ impl Mailbox {
     /// Waits up to `wait` for the first message and takes at most `limit` (10 at most).
     pub async fn receive(&self, wait: Duration, limit: usize) -> Result<Vec<Letter>, Fault> {
         let wait = wait.min(POLL_MAX);
-        // The usual limits are shorter than a long poll.
+        // The usual limits are shorter than a long poll: they count from its end.
+        let usual = self.client.config().timeout_config().and_then(|t| t.operation_attempt_timeout());
+        let slack = usual.unwrap_or(AwsPolicy::default().attempt_timeout);
         let patience = TimeoutConfig::builder()
-            .operation_attempt_timeout(wait + POLL_SLACK)
-            .operation_timeout(wait + POLL_SLACK * 2)
+            .operation_attempt_timeout(wait + slack)
+            .operation_timeout(wait + slack * 2)
             .build();
         let answer = self
             .client

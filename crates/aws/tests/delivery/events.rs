@@ -79,10 +79,11 @@ fn publisher(world: &World, client: aws_sdk_eventbridge::Client, origin: &str) -
         client,
         bus: bus_name(world),
         origin: origin.to_owned(),
-        clock: Arc::new(SystemClock),
+        // Stands still: how often progress is told does not hang on how fast this machine is.
+        clock: Arc::new(ManualClock::default()),
         entropy: Arc::new(OsEntropy),
     };
-    Bus::new(deps, BusPolicy::default())
+    Bus::new(deps, BusPolicy { farewell: Millis::from_secs(60), ..BusPolicy::default() })
 }
 
 /// A process that hears until it is told to stop.

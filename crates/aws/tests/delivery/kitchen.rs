@@ -1,10 +1,10 @@
 //! A worker of one kind of jobs, its runner and its courier, that a test can kill.
 
 use aws::work::{Courier, CourierDeps, DeliveryPolicy, Mailbox, SqsDelivered};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use stdx::{OsEntropy, SystemClock};
+use stdx::{Clock, OsEntropy, SystemClock};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vocab::Millis;
@@ -12,11 +12,17 @@ use work::{JobContext, JobError, JobHandler, JobStore, Jobs, Outcome, Runner, Ru
 
 pub const BAKE: &str = "kitchen.bake";
 
+/// How long a message is out of sight, and a job leased, where no test is about their end.
+pub const VISIBILITY: Millis = Millis::from_secs(60);
+const LEASE: Millis = Millis::from_secs(60);
+
 /// Bakes for a while and counts.
 pub struct Baker {
     pub takes: Duration,
     pub begun: AtomicUsize,
     pub baked: AtomicUsize,
+    /// When the first of all was begun.
+    pub first_at: Mutex<Option<Millis>>,
 }
 
 #[async_trait::async_trait]
@@ -25,6 +31,7 @@ impl JobHandler for Baker {
         BAKE
     }
     async fn run(&self, _: JobContext) -> Result<Outcome, JobError> {
+        self.first_at.lock().unwrap().get_or_insert_with(|| SystemClock.now());
         self.begun.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(self.takes).await;
         self.baked.fetch_add(1, Ordering::SeqCst);
@@ -46,6 +53,8 @@ pub struct Shift {
     pub takes: Duration,
     pub lease: Millis,
     pub visibility: Millis,
+    /// How long a message waits here for a place, before it goes back for others.
+    pub patience: Millis,
     /// How often the runner looks by itself. Far longer than any test, so that only messages rouse it.
     pub poll_every: Millis,
     pub kinds: Vec<String>,
@@ -55,8 +64,9 @@ impl Default for Shift {
     fn default() -> Self {
         Self {
             takes: Duration::from_millis(20),
-            lease: Millis(1_500),
-            visibility: Millis(2_000),
+            lease: LEASE,
+            visibility: VISIBILITY,
+            patience: DeliveryPolicy::default().patience,
             poll_every: Millis::from_secs(3_600),
             kinds: vec![BAKE.to_owned()],
         }
@@ -79,7 +89,12 @@ pub fn delivered<S: JobStore + Clone>(
     SqsDelivered::new(
         store,
         deps,
-        DeliveryPolicy { visibility: shift.visibility, ..DeliveryPolicy::default() },
+        DeliveryPolicy {
+            visibility: shift.visibility,
+            patience: shift.patience,
+            farewell: Millis::from_secs(60),
+            ..DeliveryPolicy::default()
+        },
     )
 }
 
@@ -90,7 +105,12 @@ impl Worker {
         let store: Arc<dyn JobStore> = Arc::new(store);
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let jobs = Jobs::new(Arc::clone(&store), clock.clone(), entropy.clone());
-        let baker = Arc::new(Baker { takes: shift.takes, begun: 0.into(), baked: 0.into() });
+        let baker = Arc::new(Baker {
+            takes: shift.takes,
+            begun: 0.into(),
+            baked: 0.into(),
+            first_at: Mutex::default(),
+        });
         let policy = WorkPolicy {
             lease: shift.lease,
             poll_every: shift.poll_every,
@@ -134,9 +154,12 @@ impl Worker {
     }
 }
 
+/// Looks so often before it gives up: two minutes and more, so that a slow machine is no failure.
+const LOOKS_MAX: u32 = 2_400;
+
 /// Waits until `what` holds.
 pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..LOOKS_MAX {
         if holds().await {
             return;
         }

@@ -3,7 +3,7 @@
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use std::io::Read;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -64,7 +64,7 @@ fn try_start(mut command: Command, port: u16) -> Result<String, String> {
     }
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the double starts");
     let begun = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while !listens(child.id(), port) {
         if let Ok(Some(status)) = child.try_wait() {
             let mut said = String::new();
             let _ = child.stderr.take().map(|mut e| e.read_to_string(&mut said));
@@ -79,6 +79,22 @@ fn try_start(mut command: Command, port: u16) -> Result<String, String> {
         child.wait()
     });
     Ok(format!("http://127.0.0.1:{port}"))
+}
+
+/// Whether this very process listens there. That something answers is not enough: another process may have
+/// taken the port first, and would go with all that was trusted to it.
+fn listens(process: u32, port: u16) -> bool {
+    let Ok(sockets) = std::fs::read_to_string("/proc/net/tcp") else { return false };
+    // Address, state 0A = listening, and the tenth field is the socket's number.
+    let at = format!("0100007F:{port:04X}");
+    let listening = sockets.lines().find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let is_it = fields.get(1) == Some(&at.as_str()) && fields.get(3) == Some(&"0A");
+        is_it.then(|| format!("socket:[{}]", fields.get(9).copied().unwrap_or_default()))
+    });
+    let Some(socket) = listening else { return false };
+    let Ok(files) = std::fs::read_dir(format!("/proc/{process}/fd")) else { return false };
+    files.flatten().any(|f| std::fs::read_link(f.path()).is_ok_and(|to| to.as_os_str() == socket.as_str()))
 }
 
 /// Says why and ends the process: a skipped binary is not a passed one.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use tokio::sync::Notify;
 
-/// Counts writes; beyond `last` nothing passes, reads included.
+/// Counts writes; beyond `last` nothing passes, reads included. A repeat by the client is the same write.
 #[derive(Debug, Clone)]
 pub struct Life {
     last: u64,
@@ -41,8 +41,9 @@ impl Life {
     pub fn writes(&self) -> u64 {
         self.asked.load(SeqCst)
     }
-    async fn passes(&self, operation: &str) -> bool {
-        if !matches!(operation, "PutItem" | "DeleteItem" | "UpdateItem" | "BatchWriteItem") {
+    async fn passes(&self, operation: &str, is_repeat: bool) -> bool {
+        let is_write = matches!(operation, "PutItem" | "DeleteItem" | "UpdateItem" | "BatchWriteItem");
+        if !is_write || is_repeat {
             return self.asked.load(SeqCst) <= self.last;
         }
         let asked = self.asked.fetch_add(1, SeqCst) + 1;
@@ -82,9 +83,10 @@ impl HttpConnector for Line {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let is_repeat = super::storm::attempt(&request) > 1;
         let (inner, life) = (self.inner.clone(), self.life.clone());
         HttpConnectorFuture::new(async move {
-            if life.passes(&operation).await {
+            if life.passes(&operation, is_repeat).await {
                 return inner.call(request).await;
             }
             Err(ConnectorError::other("the process is dead".into(), None))

@@ -20,9 +20,16 @@ pub fn block_on<F: Future>(f: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(f)
 }
 
+/// Longer than a machine that runs tests stands still: a call that was answered meanwhile must not be
+/// taken for lost. What comes of lost calls, a [`Storm`] shows without a clock.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Patient retries without the waiting.
 pub fn policy() -> AwsPolicy {
     AwsPolicy {
+        connect_timeout: PATIENCE,
+        attempt_timeout: PATIENCE,
+        operation_timeout: 4 * PATIENCE,
         backoff_first: Duration::from_millis(1),
         backoff_max: Duration::from_millis(5),
         retry_budget: 1_000_000,

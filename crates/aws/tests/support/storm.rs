@@ -103,11 +103,16 @@ fn lost() -> ConnectorError {
     ConnectorError::timeout("the weather".into())
 }
 
-/// Of a crowd of callers one could meet the weather at every attempt: every other attempt is spared.
-fn is_second_try(request: &HttpRequest) -> bool {
+/// Which try of one call this is, from 1.
+pub(super) fn attempt(request: &HttpRequest) -> u32 {
     let said = request.headers().get("amz-sdk-request").unwrap_or_default();
     let attempt = said.split(';').find_map(|p| p.trim().strip_prefix("attempt="));
-    attempt.and_then(|n| n.parse::<u32>().ok()).is_some_and(|n| n.is_multiple_of(2))
+    attempt.and_then(|n| n.parse().ok()).unwrap_or(1)
+}
+
+/// Of a crowd of callers one could meet the weather at every attempt: every other attempt is spared.
+fn is_second_try(request: &HttpRequest) -> bool {
+    attempt(request).is_multiple_of(2)
 }
 
 fn operation(request: &HttpRequest) -> String {
