@@ -37,9 +37,9 @@ web_packages() {
     || npm install --no-save --no-audit --no-fund --loglevel=error; } )
 }
 
-# Installs the readers of tests/outside/playlists.mjs into the tool cache, as their lock file names them.
-outside_readers() {
-  local from="$ROOT/tools/playlists" to="$CACHE_DIR/tools/playlists"
+# Installs the npm packages of tools/NAME into the tool cache, as their lock file names them.
+npm_tools() {
+  local from="$ROOT/tools/$1" to="$CACHE_DIR/tools/$1"
   cmp -s "$from/package-lock.json" "$to/node_modules/.lock" && return 0
   rm -rf "$to" && mkdir -p "$to" && cp "$from/"{package.json,package-lock.json,.npmrc} "$to/"
   ( cd "$to" && npm install --no-save --no-audit --no-fund --loglevel=error ) && cp "$from/package-lock.json" "$to/node_modules/.lock"
