@@ -53,8 +53,12 @@ pub fn policy() -> DoorPolicy {
 }
 
 pub fn objects(root: &Path, ear: &Arc<Ear>, policy: DoorPolicy) -> Objects {
+    objects_at(root, ear, policy, Arc::new(SystemClock))
+}
+
+pub fn objects_at(root: &Path, ear: &Arc<Ear>, policy: DoorPolicy, clock: Arc<dyn Clock>) -> Objects {
     let deps = ObjectsDeps {
-        clock: Arc::new(SystemClock),
+        clock,
         entropy: Arc::new(OsEntropy),
         listener: Arc::clone(ear) as Arc<dyn ObjectListener>,
     };
