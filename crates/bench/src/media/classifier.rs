@@ -1,78 +1,164 @@
 //! The local model: cost of a frame, memory, and what it thinks of harmless clips.
 
-use super::studio::{Studio, clips, cpu_s, name_of};
+use super::studio::{Studio, cpu_s, name_of, publishable};
 use crate::report::{Better, Figure, Report};
-use moderation::{FrameClassifier, JudgedFrame, ModerationPolicy, SampledFrame, verdict};
-use signal::wiring::classifier::{Chosen, choose};
-use std::path::Path;
-use std::sync::Arc;
-use vocab::Verdict;
+use anyhow::{Context, ensure};
+use moderation::{FrameClassifier, JudgedFrame, Ruling, SampledFrame, sampling, verdict};
+use onnx::{RtenClassifier, tfjs};
+use signal::wiring::classifier::{MODEL, model_dir};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use vocab::{Millis, Verdict};
 
-pub async fn run(studio: &Studio, media: &Path, report: &mut Report) -> anyhow::Result<()> {
-    let before_mib = rss_mib()?;
-    let Chosen::Model(model) = choose("nsfwjs:")? else {
+/// A harmless clip and what pass A took of it.
+struct Clip {
+    file: PathBuf,
+    duration: Millis,
+    frames: Vec<SampledFrame>,
+}
+
+fn installed() -> anyhow::Result<Option<RtenClassifier>> {
+    let config = tfjs::installed(&model_dir(), MODEL);
+    Ok(config.as_ref().map(RtenClassifier::load).transpose()?)
+}
+
+pub async fn run(
+    studio: &Studio,
+    (signal, media): (&Path, &Path),
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let Some(model) = installed()? else {
         report.skip("classifier", "the model is not installed (scripts/classifier.sh)");
         return Ok(());
     };
-    let mut frames = Vec::new();
-    let mut harmless = Vec::new();
-    for folder in ["natural", "format"] {
-        for clip in clips(&media.join(folder))? {
-            let Ok(seen) = studio.examine(&clip).await else { continue };
-            frames.extend(seen.frames.iter().cloned());
-            harmless.push((name_of(&clip), seen.frames));
+    let files = publishable(media)?;
+    let mut clips = Vec::new();
+    for file in &files {
+        match studio.examine(file).await {
+            Ok(seen) if !seen.frames.is_empty() => {
+                let duration = seen.source.duration_ms;
+                clips.push(Clip { file: file.clone(), duration, frames: seen.frames });
+            }
+            Ok(_) => println!("NOTE {}: no frame", name_of(file)),
+            Err(e) => println!("NOTE {}: not examined: {e:#}", name_of(file)),
         }
     }
+    report.add(&Figure {
+        name: "harmless_clips_looked_at",
+        value: clips.len() as f64,
+        unit: "clips",
+        baseline: None,
+        target: files.len() as f64,
+        better: Better::Higher,
+    });
+    let frames: Vec<SampledFrame> = clips.iter().flat_map(|c| c.frames.iter().cloned()).collect();
     let before_s = cpu_s()?;
-    model.classify(&frames).await?;
-    let frame_ms = (cpu_s()? - before_s) * 1000.0 / frames.len().max(1) as f64;
-    let memory_mib = rss_mib()? - before_mib;
-    let sent = reviewed(&model, &harmless).await?;
-    println!(
-        "NOTE {} frames of {} clips by {} {}",
-        frames.len(),
-        harmless.len(),
-        model.name(),
-        model.version()
-    );
+    let answers = model.classify(&frames).await?;
+    let frame_ms = (cpu_s()? - before_s) * 1000.0 / frames.len() as f64;
+    ensure!(answers.len() == frames.len(), "{} answers to {} frames", answers.len(), frames.len());
+    let memory_mib = memory_of_another(studio, signal, &clips)?;
+    let sent = reviewed(studio, &model, &clips).await?;
+    println!("NOTE {} frames by {} {}", frames.len(), model.name(), model.version());
     for (name, value, unit, target) in [
         ("classifier_cpu_per_frame", frame_ms, "ms", 20.0),
         ("classifier_memory", memory_mib, "MiB", 60.0),
-        ("harmless_clips_sent_to_review", sent as f64, "clips", 0.0),
+        ("classifier_off_library_worst", off_library(&model)?, "probability", 1e-5),
+        ("harmless_clips_sent_to_review", sent, "clips", 0.0),
     ] {
         report.add(&Figure { name, value, unit, baseline: None, target, better: Better::Lower });
     }
     Ok(())
 }
 
+/// How far the golden picture's answers are from those of the model's own library.
+fn off_library(model: &RtenClassifier) -> anyhow::Result<f64> {
+    let (answers, expected) = (model.answers(&onnx::resize::golden())?, MODEL.golden());
+    ensure!(
+        answers.len() == expected.len(),
+        "{} answers, the library gives {}",
+        answers.len(),
+        expected.len()
+    );
+    let off = answers.iter().zip(expected).map(|(a, b)| f64::from((a - b).abs()));
+    Ok(off.fold(f64::NAN, f64::max))
+}
+
 /// How many clips a person would be asked about because of what the model saw.
-async fn reviewed(
-    model: &Arc<dyn FrameClassifier>,
-    clips: &[(String, Vec<SampledFrame>)],
-) -> anyhow::Result<usize> {
-    let mut sent = 0;
-    for (name, frames) in clips {
-        let findings = model.classify(frames).await?;
-        let judged = frames.iter().zip(findings).enumerate();
-        let judged: Vec<JudgedFrame> = judged
-            .map(|(i, (frame, findings))| JudgedFrame {
-                n: u16::try_from(i + 1).unwrap_or(u16::MAX),
-                at_ms: frame.at_ms,
-                findings,
-            })
-            .collect();
-        let ruling = verdict::rule(&judged, Some(model.judges()), &ModerationPolicy::default());
+async fn reviewed(studio: &Studio, model: &RtenClassifier, clips: &[Clip]) -> anyhow::Result<f64> {
+    let mut sent = if clips.is_empty() { f64::NAN } else { 0.0 };
+    for clip in clips {
+        let ruling = ruled(studio, model, clip).await?;
         if ruling.verdict != Verdict::Approve {
-            println!("NOTE {name} would be sent to a person: {:?}", ruling.reasons);
-            sent += 1;
+            println!("NOTE {} would be sent to a person: {:?}", name_of(&clip.file), ruling.reasons);
+            sent += 1.0;
         }
     }
     Ok(sent)
 }
 
-fn rss_mib() -> anyhow::Result<f64> {
+/// The verdict as the product reaches it: the frames of pass A, and a closer look where it could matter.
+async fn ruled(studio: &Studio, model: &RtenClassifier, clip: &Clip) -> anyhow::Result<Ruling> {
+    let (policy, judges) = (&studio.policy, model.judges());
+    let first = judged(model, &clip.frames, 0).await?;
+    let ruling = verdict::rule(&first, Some(judges), policy);
+    let Some(plan) = sampling::closer(&ruling.closer, clip.duration, &policy.closer) else {
+        return Ok(ruling);
+    };
+    let frames = studio.look_closer(&clip.file, plan).await?;
+    if frames.is_empty() {
+        return Ok(ruling);
+    }
+    println!("NOTE {} is looked at closer: {} frames", name_of(&clip.file), frames.len());
+    let closer = judged(model, &frames, first.len()).await?;
+    Ok(verdict::rule_closer((&first, judges), (&closer, judges), policy))
+}
+
+async fn judged(
+    model: &RtenClassifier,
+    frames: &[SampledFrame],
+    before: usize,
+) -> anyhow::Result<Vec<JudgedFrame>> {
+    let findings = model.classify(frames).await?;
+    let number = |i: usize| u16::try_from(before + i + 1).unwrap_or(u16::MAX);
+    let pairs = frames.iter().zip(findings).enumerate();
+    Ok(pairs.map(|(i, (f, findings))| JudgedFrame { n: number(i), at_ms: f.at_ms, findings }).collect())
+}
+
+/// The most memory that a fresh process needs which does nothing else: one frame of every clip.
+fn memory_of_another(studio: &Studio, signal: &Path, clips: &[Clip]) -> anyhow::Result<f64> {
+    let frames: Vec<String> =
+        clips.iter().filter_map(|c| c.frames.first()).map(|f| f.jpeg.display().to_string()).collect();
+    let list = studio.room()?.join("frames");
+    std::fs::write(&list, frames.join("\n"))?;
+    let me = std::env::current_exe()?;
+    let out =
+        Command::new(me).arg("frames").arg("--signal").arg(signal).arg("--frames").arg(&list).output()?;
+    let said = String::from_utf8_lossy(&out.stdout);
+    ensure!(out.status.success(), "the process that is measured: {}", String::from_utf8_lossy(&out.stderr));
+    let (idle, peak) = said.trim().split_once(' ').context("no measurement")?;
+    let (idle, peak): (f64, f64) = (idle.parse()?, peak.parse()?);
+    println!(
+        "NOTE the process that only judges frames: {idle:.1} MiB before it has the model, {peak:.1} at most"
+    );
+    Ok(peak)
+}
+
+/// That process: judges the listed frames and says its memory before the model and at most, in MiB.
+pub async fn judge(list: &Path) -> anyhow::Result<()> {
+    let idle = peak_mib()?;
+    let model = installed()?.context("the model is not installed")?;
+    let text = std::fs::read_to_string(list)?;
+    let frames: Vec<SampledFrame> =
+        text.lines().map(|l| SampledFrame { at_ms: Millis(0), jpeg: l.into() }).collect();
+    ensure!(!frames.is_empty(), "no frame is listed");
+    model.classify(&frames).await?;
+    println!("{idle} {}", peak_mib()?);
+    Ok(())
+}
+
+fn peak_mib() -> anyhow::Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).context("no VmHWM")?;
     let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kib / 1024.0)
 }

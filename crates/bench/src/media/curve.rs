@@ -7,6 +7,14 @@ pub struct Point {
     pub score: f64,
 }
 
+/// A rung of a ladder: what it gives, and what a player is told that it needs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rung {
+    pub point: Point,
+    /// `BANDWIDTH` of its playlist: the measured peak, bits a second.
+    pub declared_bps: f64,
+}
+
 /// Steps of the integral over the scores that both curves reach.
 const STEPS: usize = 200;
 
@@ -64,20 +72,20 @@ fn slope(points: &[(f64, f64)], i: usize) -> f64 {
 /// A viewer's bandwidth, bits a second, from and to; each octave is as likely as any other.
 const BANDWIDTH_BPS: (f64, f64) = (300_000.0, 6_000_000.0);
 const BANDWIDTHS: usize = 128;
-/// A player takes the best rung that needs no more than this share of what it measured.
+/// A player takes the best rung that declares no more than this share of what it measured.
 const USABLE: f64 = 0.8;
 
 /// Mean bits a second and mean score over bandwidths that are uniform in their logarithm. `rungs` in
 /// any order; below the cheapest rung the viewer gets that one.
-pub fn delivered(rungs: &[Point]) -> Option<Point> {
+pub fn delivered(rungs: &[Rung]) -> Option<Point> {
     let mut rungs = rungs.to_vec();
-    rungs.sort_by(|a, b| a.bps.total_cmp(&b.bps));
+    rungs.sort_by(|a, b| a.declared_bps.total_cmp(&b.declared_bps));
     let cheapest = *rungs.first()?;
     let (low, high) = (BANDWIDTH_BPS.0.ln(), BANDWIDTH_BPS.1.ln());
     let mut sum = Point { bps: 0.0, score: 0.0 };
     for n in 0..BANDWIDTHS {
         let has = (low + (high - low) * (n as f64 + 0.5) / BANDWIDTHS as f64).exp();
-        let got = rungs.iter().rev().find(|r| r.bps <= has * USABLE).copied().unwrap_or(cheapest);
+        let got = rungs.iter().rev().find(|r| r.declared_bps <= has * USABLE).unwrap_or(&cheapest).point;
         sum.bps += got.bps / BANDWIDTHS as f64;
         sum.score += got.score / BANDWIDTHS as f64;
     }
@@ -120,13 +128,15 @@ mod tests {
     }
 
     #[test]
-    fn a_viewer_takes_the_best_rung_that_fits() {
-        let one = Point { bps: 100_000.0, score: 50.0 };
-        let top = Point { bps: 1_000_000.0, score: 90.0 };
+    fn a_viewer_takes_the_best_rung_whose_declared_bandwidth_fits_and_gets_its_average() {
+        let rung =
+            |bps: f64, declared_bps: f64, score: f64| Rung { point: Point { bps, score }, declared_bps };
+        let (one, top) = (rung(100_000.0, 150_000.0, 50.0), rung(600_000.0, 1_000_000.0, 90.0));
         let got = delivered(&[top, one]).expect("rungs");
         // The top fits from 1.25 Mbps up: ln(6 / 1.25) / ln(20) of the octaves.
         let share = (6.0f64 / 1.25).ln() / 20.0f64.ln();
         assert!((got.score - (50.0 + 40.0 * share)).abs() < 0.3, "{got:?}");
+        assert!((got.bps - (100_000.0 + 500_000.0 * share)).abs() < 5_000.0, "{got:?}");
         assert_eq!(delivered(&[]), None);
     }
 

@@ -1,7 +1,8 @@
 //! What every published clip keeps: caps, declared bandwidths, start weight, loudness.
 
-use super::studio::{Studio, clips, name_of};
+use super::studio::{Studio, name_of, publishable};
 use crate::report::{Better, Figure, Report};
+use anyhow::{Context, ensure};
 use moderation::port::Examination;
 use packager::{Muxed, Variant};
 use std::path::Path;
@@ -17,8 +18,7 @@ struct Published {
     rungs: Vec<Muxed>,
 }
 
-/// The worst of all clips.
-#[derive(Default)]
+/// The worst of all clips. What was never measured is no number, and no target is met by that.
 struct Worst {
     over_cap: f64,
     off_declared: f64,
@@ -30,19 +30,39 @@ struct Worst {
     clips: usize,
 }
 
+impl Worst {
+    const NONE: Self = Self {
+        over_cap: f64::NAN,
+        off_declared: f64::NAN,
+        start_360: f64::NAN,
+        start_phone: f64::NAN,
+        lufs_off: f64::NAN,
+        true_peak: f64::NAN,
+        loud_clips: 0,
+        clips: 0,
+    };
+}
+
 pub async fn run(studio: &Studio, media: &Path, report: &mut Report) -> anyhow::Result<()> {
-    let mut worst = Worst { true_peak: f64::MIN, ..Worst::default() };
-    for folder in ["natural", "format"] {
-        for clip in clips(&media.join(folder))? {
-            match publish(studio, &clip).await {
-                Ok(done) => note(studio, &done, &mut worst)?,
-                Err(e) => println!("NOTE {}: not published: {e}", name_of(&clip)),
-            }
+    let mut worst = Worst::NONE;
+    let clips = publishable(media)?;
+    for clip in &clips {
+        let published = async { note(studio, &publish(studio, clip).await?, &mut worst) };
+        if let Err(e) = published.await {
+            println!("NOTE {}: not published, or not measured: {e:#}", name_of(clip));
         }
     }
     // A clip that fills the cap of 700 kbps weighs 175 kB in its first 2 s, whatever else is done.
     println!("NOTE start weight of the heaviest clip at 360p: {:.1} kB", worst.start_360 / 1000.0);
     println!("NOTE {} clips, {} with sound that can reach the target", worst.clips, worst.loud_clips);
+    report.add(&Figure {
+        name: "real_clips_published_and_measured",
+        value: worst.clips as f64,
+        unit: "clips",
+        baseline: None,
+        target: clips.len() as f64,
+        better: Better::Higher,
+    });
     for (name, value, unit, target) in [
         ("first_segment_vs_cap_worst", worst.over_cap, "ratio", 1.10),
         ("declared_bandwidth_off_measured_peak_worst", worst.off_declared * 100.0, "%", 10.0),
@@ -64,11 +84,17 @@ async fn publish(studio: &Studio, clip: &Path) -> anyhow::Result<Published> {
 }
 
 fn note(studio: &Studio, done: &Published, worst: &mut Worst) -> anyhow::Result<()> {
-    worst.clips += 1;
     let segment_ms = u32::try_from(studio.profile.segment_ms.0)?;
+    let planned = done.plan.rungs.len();
+    ensure!(
+        planned > 0 && done.encoded.rungs.len() == planned && done.rungs.len() == planned,
+        "{} rungs of {planned}",
+        done.rungs.len()
+    );
     for ((track, planned), rung) in done.encoded.rungs.iter().zip(&done.plan.rungs).zip(&done.rungs) {
         let picture = packager::mux(&std::fs::read(&track.path)?, None, segment_ms)?;
-        let (bytes, micros) = (picture.segments[0].len(), picture.segment_micros[0].max(1));
+        let first = picture.segments.first().zip(picture.segment_micros.first()).context("no segment")?;
+        let (bytes, micros) = (first.0.len(), *first.1.max(&1));
         let kbps = bytes as f64 * 8_000.0 / micros as f64;
         let over = kbps / f64::from(planned.max_kbps.0);
         if over > 1.1 {
@@ -109,6 +135,7 @@ fn note(studio: &Studio, done: &Published, worst: &mut Worst) -> anyhow::Result<
             worst.lufs_off = worst.lufs_off.max(off);
         }
     }
+    worst.clips += 1;
     Ok(())
 }
 
@@ -145,20 +172,18 @@ fn start_weight(done: &Published, rung: &Muxed) -> f64 {
 /// Integrated loudness and true peak of what a player hears.
 fn measure(studio: &Studio, rung: &Muxed) -> anyhow::Result<(f64, f64)> {
     let file = studio.room()?.join("whole.mp4");
-    std::fs::write(
-        &file,
-        std::iter::once(&rung.init).chain(&rung.segments).flatten().copied().collect::<Vec<u8>>(),
-    )?;
+    std::fs::write(&file, rung.single_file())?;
     let out = Command::new("ffmpeg")
         .args(["-nostdin", "-hide_banner", "-i"])
         .arg(&file)
         .args(["-map", "0:a", "-af", "ebur128=peak=true", "-f", "null", "-"])
         .output()?;
     let said = String::from_utf8_lossy(&out.stderr);
-    let summary = said.rsplit("Summary:").next().unwrap_or_default();
+    ensure!(out.status.success(), "the sound cannot be decoded: {said}");
+    let (_, summary) = said.rsplit_once("Summary:").context("no summary of the loudness")?;
     let value = |key: &str| {
         let line = summary.lines().find_map(|l| l.trim().strip_prefix(key))?;
         line.split_whitespace().next()?.parse::<f64>().ok()
     };
-    Ok((value("I:").unwrap_or(-70.0), value("Peak:").unwrap_or(-99.0)))
+    Ok((value("I:").context("no loudness")?, value("Peak:").context("no true peak")?))
 }

@@ -1,9 +1,15 @@
 //! What the engine is compared with: originals without loss, and encodes by plain command lines.
 
-use super::curve::Point;
-use super::studio::system_ffmpeg;
+use super::curve::{Point, Rung};
+use super::studio::{cpu_s, system_ffmpeg};
 use super::vmaf::Vmaf;
 use std::path::{Path, PathBuf};
+
+/// The segments of every ladder, as the seed has them.
+const SEGMENT_MS: u32 = 2_000;
+
+/// The least of so many decodes is taken: noise only ever adds.
+const DECODES: usize = 3;
 
 /// A clip without loss at the size and rate in which it is scored.
 pub struct Original {
@@ -43,6 +49,26 @@ impl Original {
         let score = vmaf.score(encode, &self.file, self.size)?;
         Ok(Point { bps: bytes as f64 * 8.0 / self.seconds, score })
     }
+
+    /// The same of a track file, with the bandwidth that our packager declares for it.
+    pub fn rung(&self, vmaf: &Vmaf, track: &Path) -> anyhow::Result<Rung> {
+        Ok(Rung { point: self.point(vmaf, track)?, declared_bps: declared_bps(track)? })
+    }
+
+    /// CPU seconds of reading it and doing nothing else, which every encode of it pays for.
+    pub fn decode_s(&self) -> anyhow::Result<f64> {
+        let mut least = f64::NAN;
+        for _ in 0..DECODES {
+            let before = cpu_s()?;
+            system_ffmpeg(&self.file, "-map 0:v -f null", Path::new("-"))?;
+            least = least.min(cpu_s()? - before);
+        }
+        Ok(least)
+    }
+}
+
+fn declared_bps(track: &Path) -> anyhow::Result<f64> {
+    Ok(packager::mux(&std::fs::read(track)?, None, SEGMENT_MS)?.peak_bps as f64)
 }
 
 /// Even, with the short side `short`, of a display size.
@@ -61,7 +87,7 @@ fn frames(file: &Path) -> anyhow::Result<u64> {
     Ok(String::from_utf8_lossy(&out.stdout).trim().trim_end_matches(',').parse()?)
 }
 
-/// Stock veryfast at a variable bitrate of `kbps`, as the fixed ladder has it.
+/// Stock veryfast at a variable bitrate of `kbps`, as the fixed ladder has it, in a track file like ours.
 pub fn stock_vbr(
     original: &Original,
     (width, height): (u32, u32),
@@ -71,8 +97,33 @@ pub fn stock_vbr(
     let gop = 2 * original.fps;
     let line = format!(
         "-vf scale={width}:{height}:flags=bicubic -c:v libx264 -preset veryfast -b:v {kbps}k -maxrate {kbps}k \
-         -bufsize {}k -g {gop} -keyint_min {gop} -sc_threshold 0 -pix_fmt yuv420p",
+         -bufsize {}k -g {gop} -keyint_min {gop} -sc_threshold 0 -pix_fmt yuv420p -f mp4 -movflags +cmaf",
         2 * kbps
     );
     system_ffmpeg(&original.file, &line, out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fixed_ladder_declares_a_peak_above_its_average() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (clip, file) = (dir.path().join("clip.mp4"), dir.path().join("original.mkv"));
+        let made = std::process::Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x240:r=30:d=6"])
+            .args(["-c:v", "libx264", "-preset", "ultrafast"])
+            .arg(&clip)
+            .status()
+            .expect("starts");
+        assert!(made.success());
+        let original = Original::make(&clip, (320, 240), (30, 6.0), file).expect("made");
+        assert!((original.seconds - 6.0).abs() < 0.05, "{}", original.seconds);
+        let out = dir.path().join("fixed.mp4");
+        stock_vbr(&original, (320, 240), 200, &out).expect("encoded");
+        let average = std::fs::metadata(&out).expect("there").len() as f64 * 8.0 / original.seconds;
+        let declared = declared_bps(&out).expect("packaged");
+        assert!(declared > average * 0.95 && declared < average * 3.0, "{declared} and {average}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The media engine: what it costs, what quality it gives for the bits, and what every clip keeps.
 
-mod classifier;
+pub mod classifier;
 mod cost;
 mod curve;
 mod delivered;
@@ -16,6 +16,9 @@ use crate::report::Report;
 use std::path::Path;
 use studio::Studio;
 use vmaf::Vmaf;
+
+/// What `--part` may name.
+pub const PARTS: [&str; 6] = ["cost", "facts", "classifier", "quality", "delivered", "speed"];
 
 /// All parts; one that needs what is not there says so and is left out.
 pub async fn run(signal: &Path, media: &Path, part: Option<&str>, report: &mut Report) -> anyhow::Result<()> {
@@ -33,18 +36,15 @@ pub async fn run(signal: &Path, media: &Path, part: Option<&str>, report: &mut R
         offset::run(&studio, report).await?;
     }
     if wanted("classifier") {
-        classifier::run(&studio, media, report).await?;
+        classifier::run(&studio, (signal, media), report).await?;
     }
-    match Vmaf::find() {
-        Some(vmaf) => {
-            if wanted("quality") {
-                quality::run(&vmaf, media, report)?;
-            }
-            if wanted("delivered") {
-                delivered::run(&studio, &vmaf, media, report).await?;
-            }
+    let vmaf = Vmaf::find();
+    for part in ["quality", "delivered"].into_iter().filter(|part| wanted(part)) {
+        match &vmaf {
+            Some(vmaf) if part == "quality" => quality::run(vmaf, media, report)?,
+            Some(vmaf) => delivered::run(&studio, vmaf, media, report).await?,
+            None => report.skip(part, "no ffmpeg with libvmaf is installed (scripts/quality.sh)"),
         }
-        None => report.skip("quality, delivered", "no ffmpeg with libvmaf is installed (scripts/quality.sh)"),
     }
     if wanted("speed") {
         speed::run(signal, media, report).await?;

@@ -27,10 +27,7 @@ pub async fn run(studio: &Studio, report: &mut Report) -> anyhow::Result<()> {
     let rungs = studio.package(&encoded)?;
     let rung = rungs.last().context("a rung")?;
     let file = studio.room()?.join("whole.mp4");
-    std::fs::write(
-        &file,
-        std::iter::once(&rung.init).chain(&rung.segments).flatten().copied().collect::<Vec<u8>>(),
-    )?;
+    std::fs::write(&file, rung.single_file())?;
     report.add(&Figure {
         name: "sound_off_picture_worst",
         value: worst_samples(&file)? as f64 * 1000.0 / RATE as f64,
@@ -62,6 +59,12 @@ fn decode(file: &Path, line: &str) -> anyhow::Result<Vec<u8>> {
         .args(line.split_whitespace())
         .arg("-")
         .output()?;
+    ensure!(
+        out.status.success(),
+        "cannot decode {}: {}",
+        file.display(),
+        String::from_utf8_lossy(&out.stderr)
+    );
     Ok(out.stdout)
 }
 

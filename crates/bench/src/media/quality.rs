@@ -20,7 +20,8 @@ const X264_CRFS: [u32; 4] = [20, 24, 28, 32];
 const AV1_CRFS: [u32; 4] = [28, 36, 44, 52];
 const GOP: &str = "-g 60 -keyint_min 60 -sc_threshold 0";
 
-/// Points of one encoder over a clip, and its CPU seconds.
+/// Points of one encoder over a clip, and its CPU seconds with reading the original, which is no part of
+/// encoding.
 fn curve(
     original: &Original,
     vmaf: &Vmaf,
@@ -38,6 +39,16 @@ fn curve(
     Ok((points, cost_s))
 }
 
+/// CPU seconds over all clips; each encoder's with reading the originals.
+#[derive(Default)]
+struct Cost {
+    stock: f64,
+    ours: f64,
+    cheap: f64,
+    /// Reading alone, as often as one encoder read.
+    reading: f64,
+}
+
 pub fn run(vmaf: &Vmaf, media: &Path, report: &mut Report) -> anyhow::Result<()> {
     let stock = |crf: u32| format!("-c:v libx264 -preset veryfast -crf {crf} {GOP}");
     let ours = |crf: u32| {
@@ -50,14 +61,14 @@ pub fn run(vmaf: &Vmaf, media: &Path, report: &mut Report) -> anyhow::Result<()>
     };
     let av1 = |crf: u32| format!("{} -crf {crf} -g 60", ffmpeg::AV1_OPTIONS);
     let (mut default, mut cheaper, mut newer) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut stock_s, mut ours_s, mut cheap_s) = (0.0, 0.0, 0.0);
+    let mut cost = Cost::default();
     for (name, size) in CLIPS {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("original.mkv");
         let original = Original::make(&media.join(name), sized(size, SHORT), (FPS, FIRST_S), file)?;
         let (anchor, anchor_s) = curve(&original, vmaf, dir.path(), (&X264_CRFS, &stock))?;
         let (tuned, tuned_s) = curve(&original, vmaf, dir.path(), (&X264_CRFS, &ours))?;
-        let (cheap, cheap_cpu_s) = curve(&original, vmaf, dir.path(), (&X264_CRFS, &economy))?;
+        let (cheap, cheap_s) = curve(&original, vmaf, dir.path(), (&X264_CRFS, &economy))?;
         let (modern, _) = curve(&original, vmaf, dir.path(), (&AV1_CRFS, &av1))?;
         let against = |anchor: &[Point], test: &[Point]| bd_rate(anchor, test).unwrap_or(f64::NAN) * 100.0;
         let (d, n) = (against(&anchor, &tuned), against(&tuned, &modern));
@@ -68,9 +79,10 @@ pub fn run(vmaf: &Vmaf, media: &Path, report: &mut Report) -> anyhow::Result<()>
         default.push(d);
         cheaper.push(e);
         newer.push(n);
-        stock_s += anchor_s;
-        ours_s += tuned_s;
-        cheap_s += cheap_cpu_s;
+        cost.stock += anchor_s;
+        cost.ours += tuned_s;
+        cost.cheap += cheap_s;
+        cost.reading += original.decode_s()? * X264_CRFS.len() as f64;
     }
     let mean = |all: &[f64]| all.iter().sum::<f64>() / all.len() as f64;
     for (name, value, target) in [
@@ -80,11 +92,23 @@ pub fn run(vmaf: &Vmaf, media: &Path, report: &mut Report) -> anyhow::Result<()>
     ] {
         report.add(&Figure { name, value, unit: "%", baseline: None, target, better: Better::Lower });
     }
-    for (name, value, target) in
-        [("cpu_default_vs_stock_veryfast", ours_s, 1.65), ("cpu_economy_vs_stock_veryfast", cheap_s, 1.10)]
-    {
-        let baseline = Some(stock_s);
+    costs(&cost, report);
+    Ok(())
+}
+
+/// Encoding alone: reading the lossless original, the same for all, would pull every ratio towards 1.
+fn costs(cost: &Cost, report: &mut Report) {
+    println!(
+        "NOTE with reading the originals ({:.1} CPU-s): default {:.3}, economy {:.3} of stock veryfast",
+        cost.reading,
+        cost.ours / cost.stock,
+        cost.cheap / cost.stock
+    );
+    for (name, value, target) in [
+        ("cpu_default_vs_stock_veryfast", cost.ours, 1.65),
+        ("cpu_economy_vs_stock_veryfast", cost.cheap, 1.10),
+    ] {
+        let (value, baseline) = (value - cost.reading, Some(cost.stock - cost.reading));
         report.add(&Figure { name, value, unit: "cpu-s", baseline, target, better: Better::Lower });
     }
-    Ok(())
 }

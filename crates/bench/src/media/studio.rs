@@ -1,32 +1,44 @@
 //! The engine without a server: from a file to track files and packages.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use catalog::{SourceFacts, Transform};
-use ffmpeg::{Ffmpeg, FfmpegPolicy};
-use moderation::SamplingPolicy;
-use moderation::port::{Examination, ExamineJob, Examiner};
+use ffmpeg::Ffmpeg;
+use moderation::port::{CloserJob, Examination, ExamineJob, Examiner, SampledFrame};
+use moderation::{CloserPlan, ModerationPolicy};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use packager::Muxed;
+use signal::config::Config;
+use signal::wiring::{classifier, media};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use transcode::{EncodeJob, Encoded, Encoder, LadderPlan, LadderProfile, ProbeJob};
+use transcode::{EncodeJob, Encoded, Encoder, LadderPlan, LadderProfile, ProbeJob, Probed};
 use vocab::{RungName, VideoId};
+
+/// Clips that are rightly refused: too long, and without a picture.
+const REFUSED: [&str; 2] = ["long_1080p_lowbitrate.mp4", "sample_audio_only_15s.mp4"];
+/// Clips of `natural` and `format` that must be published.
+const PUBLISHED: usize = 24;
 
 pub struct Studio {
     pub engine: Ffmpeg,
     pub profile: LadderProfile,
+    /// As the product has it on this machine: with the model, more is looked at.
+    pub policy: ModerationPolicy,
     dir: tempfile::TempDir,
     rooms: AtomicU32,
 }
 
 impl Studio {
     pub async fn open() -> anyhow::Result<Self> {
-        let profile = LadderProfile::default();
-        let policy = FfmpegPolicy { quality_ffmpeg: quality_ffmpeg(), ..FfmpegPolicy::default() };
-        let engine = Ffmpeg::open(policy, profile.clone()).await?;
-        Ok(Self { engine, profile, dir: tempfile::tempdir()?, rooms: AtomicU32::new(0) })
+        let config = Config::default();
+        let profile = media::ladder(&config)?;
+        let engine = Ffmpeg::open(media::ffmpeg_policy(&config), profile.clone()).await?;
+        let has_model = onnx::tfjs::installed(&classifier::model_dir(), classifier::MODEL).is_some();
+        let policy = media::moderation_policy(&config, has_model)?;
+        println!("NOTE frames are taken by the policy {}", policy.version);
+        Ok(Self { engine, profile, policy, dir: tempfile::tempdir()?, rooms: AtomicU32::new(0) })
     }
 
     /// A fresh directory that goes with the studio.
@@ -43,10 +55,22 @@ impl Studio {
             work_dir: self.room()?,
             transform: Transform::default(),
             phase_seed: 12_345,
-            sampling: SamplingPolicy::default(),
+            sampling: self.policy.sampling.clone(),
             progress: Arc::new(|_| {}),
         };
         Ok(self.engine.examine(job).await?)
+    }
+
+    /// Tier B: the frames of a plan.
+    pub async fn look_closer(&self, source: &Path, plan: CloserPlan) -> anyhow::Result<Vec<SampledFrame>> {
+        let job = CloserJob {
+            video: VideoId(1),
+            source: source.to_owned(),
+            work_dir: self.room()?,
+            plan,
+            progress: Arc::new(|_| {}),
+        };
+        self.engine.look_closer(job).await?.context("the engine does not look closer")
     }
 
     pub fn plan(&self, source: &SourceFacts) -> anyhow::Result<LadderPlan> {
@@ -54,33 +78,39 @@ impl Studio {
             .map_err(|reason| anyhow::anyhow!("{}: {}", reason.code, reason.message))
     }
 
-    /// The plan as the product encodes it: rungs of the first wave at the profile's quality, the others at
-    /// what two probes of the top rung say.
-    pub async fn titled(&self, source: &Path, seen: &Examination) -> anyhow::Result<LadderPlan> {
-        let plan = self.plan(&seen.source)?;
-        let first = self.profile.waves.first(&plan);
-        let waits = first.len() < plan.rungs.len();
-        let soon = |r: &RungName| waits && first.contains(r);
-        let later: Vec<RungName> = plan.names().into_iter().filter(|r| !soon(r)).collect();
-        let part = plan.only(&later);
-        let samples = self.profile.per_title.samples(&part);
+    /// What publication waits for, and what follows; the second may have no rung.
+    pub fn waves(&self, plan: &LadderPlan) -> (LadderPlan, LadderPlan) {
+        let first = self.profile.waves.first(plan);
+        let later: Vec<RungName> = plan.names().into_iter().filter(|r| !first.contains(r)).collect();
+        (plan.only(&first), plan.only(&later))
+    }
+
+    /// Two probes of the top rung. `None`: the plan is not worth them, or nothing here measures quality.
+    pub async fn probe(&self, source: &Path, plan: &LadderPlan) -> anyhow::Result<Option<Probed>> {
+        let samples = self.profile.per_title.samples(plan);
         if samples.is_empty() {
-            return Ok(plan);
+            return Ok(None);
         }
         let job = ProbeJob {
             video: VideoId(1),
             source: source.to_owned(),
             work_dir: self.room()?,
-            plan: part.clone(),
+            plan: plan.clone(),
             samples,
             crf_centi: self.profile.per_title.probe_crf_centi,
         };
-        let Some(probed) = self.engine.probe(job).await? else { return Ok(plan) };
+        Ok(self.engine.probe(job).await?)
+    }
+
+    /// The plan as the product encodes it: rungs of the first wave at the profile's quality, the others at
+    /// what two probes of the top rung say; all of them so where there is but one wave.
+    pub async fn titled(&self, source: &Path, seen: &Examination) -> anyhow::Result<LadderPlan> {
+        let plan = self.plan(&seen.source)?;
+        let (first, later) = self.waves(&plan);
+        let (soon, part) = if later.rungs.is_empty() { (vec![], first) } else { (first.rungs, later) };
+        let Some(probed) = self.probe(source, &part).await? else { return Ok(plan) };
         let (tuned, _) = self.profile.per_title.tuned(&part, probed);
-        let mut rungs = plan.only(&first).rungs;
-        rungs.retain(|r| soon(&r.name));
-        rungs.extend(tuned.rungs.iter().cloned());
-        Ok(LadderPlan { rungs, ..plan })
+        Ok(LadderPlan { rungs: soon.into_iter().chain(tuned.rungs).collect(), ..plan })
     }
 
     pub async fn encode(
@@ -114,7 +144,7 @@ impl Studio {
 
 /// Where set-up leaves the ffmpeg that measures, as the product looks for it.
 pub fn quality_ffmpeg() -> PathBuf {
-    signal::wiring::classifier::tool_cache().join("tools/quality/ffmpeg")
+    classifier::tool_cache().join("tools/quality/ffmpeg")
 }
 
 /// Runs the system's ffmpeg with the words of `line` between input and output.
@@ -155,10 +185,17 @@ pub fn name_of(path: &Path) -> String {
     path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// The clips of a folder, in order of name.
-pub fn clips(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(dir).with_context(|| dir.display().to_string())?;
-    let mut all = entries.map(|e| Ok(e?.path())).collect::<std::io::Result<Vec<_>>>()?;
-    all.sort();
+/// The real clips that must be published, in order of folder and name.
+pub fn publishable(media: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for folder in ["natural", "format"] {
+        let dir = media.join(folder);
+        let entries = std::fs::read_dir(&dir).with_context(|| dir.display().to_string())?;
+        let mut clips = entries.map(|e| Ok(e?.path())).collect::<std::io::Result<Vec<_>>>()?;
+        clips.retain(|clip| !REFUSED.contains(&name_of(clip).as_str()));
+        clips.sort();
+        all.extend(clips);
+    }
+    ensure!(all.len() >= PUBLISHED, "{} real clips of {PUBLISHED} are at {}", all.len(), media.display());
     Ok(all)
 }

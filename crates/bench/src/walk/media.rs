@@ -1,4 +1,6 @@
-//! A phone clip from complete to published, and its CPU against one ffmpeg process an artefact.
+//! A phone clip from complete to published, and what the whole product spends on it until its last rung is
+//! shown, against one ffmpeg process an artefact. The engine alone, at the baseline's settings, is measured by
+//! the media group.
 
 use crate::report::{Better, Figure, Report};
 use crate::server::Server;
@@ -12,31 +14,41 @@ use std::time::{Duration, Instant};
 
 /// Length of the looped clip.
 pub const CLIP_S: f64 = 14.0;
+/// The rungs that it is shown in at last; the baseline encodes the same.
+const RUNGS: usize = 4;
 const WAIT: Duration = Duration::from_secs(180);
+/// The product adds what the baseline has not: probes, a decode before publication, the store.
+const PRODUCT_CPU: &str = "product_cpu_to_last_rung_vs_one_process_per_artefact";
 
 pub async fn run(server: &Server, media: &Path, report: &mut Report) -> anyhow::Result<()> {
     let source = media.join("natural/nail_portrait_1080x1916_30fps.mp4");
     if !source.is_file() {
         report.skip("publish_vs_clip_length", "the real phone clip is not there");
-        report.skip("package_cpu_vs_one_process_per_artefact", "the real phone clip is not there");
+        report.skip(PRODUCT_CPU, "the real phone clip is not there");
         return Ok(());
     }
     let dir = tempfile::tempdir()?;
     let clip = phone_clip(&source, dir.path())?;
     let operator = server.operator().await?;
-    let Published { wall_s, cpu_s, .. } = publish(server, &operator, &clip).await?;
+    let first = publish(server, &operator, &clip).await?;
+    let all = all_rungs(server, &operator, &first).await?;
     report.add(&Figure {
         name: "publish_vs_clip_length",
-        value: wall_s,
+        value: first.wall_s,
         unit: "s",
         baseline: Some(CLIP_S),
         target: 1.5,
         better: Better::Lower,
     });
     let naive_s = naive_cpu(&clip, dir.path())?;
+    println!(
+        "NOTE until it is published: {:.2} CPU-s, {:.3} of the baseline",
+        first.cpu_s,
+        first.cpu_s / naive_s
+    );
     report.add(&Figure {
-        name: "package_cpu_vs_one_process_per_artefact",
-        value: cpu_s,
+        name: PRODUCT_CPU,
+        value: all.cpu_s,
         unit: "cpu-s",
         baseline: Some(naive_s),
         target: 0.72,
@@ -59,9 +71,17 @@ pub fn phone_clip(source: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
     Ok(clip)
 }
 
-/// From complete to published, the person's time taken out.
+/// From complete to published.
 pub struct Published {
     pub video: String,
+    pub wall_s: f64,
+    pub cpu_s: f64,
+    started: Instant,
+    cpu_before: f64,
+}
+
+/// From complete to the last rung.
+pub struct Whole {
     pub wall_s: f64,
     pub cpu_s: f64,
 }
@@ -83,7 +103,7 @@ pub async fn publish(server: &Server, operator: &Client, clip: &Path) -> anyhow:
         match v["status"].as_str().context("status")? {
             "published" => {
                 let (wall_s, cpu_s) = (started.elapsed().as_secs_f64(), server.cpu_s()? - cpu_before);
-                return Ok(Published { video, wall_s, cpu_s });
+                return Ok(Published { video, wall_s, cpu_s, started, cpu_before });
             }
             "in_review" => {
                 let body = json!({ "decision": "approve", "reason": "benchmark" });
@@ -93,6 +113,20 @@ pub async fn publish(server: &Server, operator: &Client, clip: &Path) -> anyhow:
             _ => {}
         }
         ensure!(started.elapsed() < WAIT, "not published after {WAIT:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until viewers are shown every rung.
+pub async fn all_rungs(server: &Server, operator: &Client, first: &Published) -> anyhow::Result<Whole> {
+    loop {
+        let page = operator.get(&format!("/v1/videos/{}", first.video)).await?;
+        let rungs = page["playback"]["rungs"].as_array().map_or(0, Vec::len);
+        if rungs >= RUNGS {
+            let (wall_s, cpu_s) = (first.started.elapsed().as_secs_f64(), server.cpu_s()? - first.cpu_before);
+            return Ok(Whole { wall_s, cpu_s });
+        }
+        ensure!(first.started.elapsed() < 2 * WAIT, "only {rungs} rungs of {RUNGS}: {page}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
