@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod announcing;
+pub mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod ids;
@@ -18,6 +19,7 @@ pub mod visibility;
 pub mod words;
 
 pub use announcing::{Announcing, Listeners};
+pub use changes::{ChangeRate, Changes};
 pub use memory::{MemoryLibraryStore, MemoryVideoStore};
 pub use metadata::{FieldError, InvalidFields};
 pub use owners::{Change, OwnerError, Owners, OwnersDeps};

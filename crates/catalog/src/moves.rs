@@ -55,6 +55,7 @@ pub fn edited(video: &Video, revision: u64, edit: &Edit) -> Result<Video, VideoS
     if let Some(captions) = &edit.captions {
         next.captions = captions.clone();
     }
+    next.captions_changes = edit.captions_changes.or(next.captions_changes);
     next.revision += 1;
     Ok(next)
 }
@@ -108,6 +109,7 @@ fn tombstone(video: &Video, step: &Advance) -> Video {
         package: None,
         appeal: None,
         captions: Vec::new(),
+        captions_changes: None,
         ..video.clone()
     }
 }

@@ -1,5 +1,6 @@
 //! What the catalog needs from an engine.
 
+use crate::changes::Changes;
 use crate::video::{Appeal, Metadata, OwnersCaptions, Package, SourceFacts, Transform, VerdictFacts, Video};
 use async_trait::async_trait;
 use stdx::Fault;
@@ -79,6 +80,7 @@ pub struct Edit {
     pub package: Option<Growth>,
     /// All of the owner's captions, by language.
     pub captions: Option<Vec<OwnersCaptions>>,
+    pub captions_changes: Option<Changes>,
 }
 
 /// A new package in the place of an old one.

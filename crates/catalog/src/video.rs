@@ -1,5 +1,6 @@
 //! The record of a video and its parts.
 
+use crate::changes::Changes;
 use serde::{Deserialize, Serialize};
 use vocab::{
     Bytes, Codec, FailureReason, Kbps, Millis, PackageId, RenditionId, RungName, Status, UploadId, UserId,
@@ -92,6 +93,10 @@ fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 /// Measured bit rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rates {
@@ -150,6 +155,10 @@ pub struct OwnersCaptions {
     /// Of the checked text.
     pub sha256: String,
     pub cues: u32,
+    /// The revision that the record got when the change was counted: names the draft of this change alone.
+    /// 0 = of a time when drafts were named by their text.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n: u64,
 }
 
 /// One immutable package: a multivariant playlist over renditions, poster and sprite.
@@ -255,6 +264,9 @@ pub struct Video {
     /// By language.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub captions: Vec<OwnersCaptions>,
+    /// How often the captions changed lately; `None` = never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captions_changes: Option<Changes>,
 }
 
 impl Video {
@@ -281,6 +293,7 @@ impl Video {
             removed_from: None,
             appeal: None,
             captions: Vec::new(),
+            captions_changes: None,
         }
     }
 

@@ -2,10 +2,12 @@
 //! shown one already, in a new package over the same renditions.
 
 use crate::manifest;
+use crate::policy::CaptionsPolicy;
 use crate::port::{Content, MediaStore, MediaStoreError};
 use crate::shelf::ShelfError;
 use crate::transcoder::{TranscodeError, TranscoderDeps};
 use bytes::Bytes;
+use catalog::jobs::Eraser;
 use catalog::{
     CaptionsFacts, Edit, Growth, OwnerError, Owners, OwnersCaptions, Package, Tracks, Video, VideoStore,
     VideoStoreError, moves,
@@ -16,8 +18,8 @@ pub use packager::policy::CaptionLimits;
 use packager::{CaptionError, Captions, captions_playlist, language_tag};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use stdx::{Fault, FaultKind};
-use vocab::{MediaKey, Millis, PackageId, RenditionId, UserId, VideoId};
+use stdx::{Clock, Fault, FaultKind};
+use vocab::{MediaKey, Millis, PackageId, RenditionId, Status, UserId, VideoId};
 
 /// Tries of a change against whoever else changes the video.
 const TRIES: u32 = 8;
@@ -30,6 +32,8 @@ pub enum CaptionsError {
     Refused(#[from] CaptionError),
     #[error("there are captions in {0} languages already")]
     TooMany(usize),
+    #[error("the captions of a video change at most {limit} times a day")]
+    TooOften { limit: u32, retry_after: Millis },
     #[error("no captions in {0}")]
     NoSuch(String),
     #[error(transparent)]
@@ -72,7 +76,11 @@ pub struct CaptionsDeps {
     pub owners: Arc<Owners>,
     pub videos: Arc<dyn VideoStore>,
     pub media: Arc<dyn MediaStore>,
+    /// Takes away the texts that others replaced.
+    pub eraser: Arc<dyn Eraser>,
+    pub clock: Arc<dyn Clock>,
     pub limits: CaptionLimits,
+    pub policy: CaptionsPolicy,
 }
 
 /// What owners do with captions.
@@ -94,10 +102,11 @@ impl CaptionsDesk {
         let video = self.of(owner, id).await?;
         let held = video.captions.iter().find(|c| c.language == language);
         let held = held.ok_or(CaptionsError::NoSuch(language))?;
-        Ok(self.0.media.get(draft_key(id, &held.sha256)?).await?)
+        Ok(self.0.media.get(draft_key(id, held)?).await?)
     }
 
     /// Takes a WebVTT file for a language, in the place of the one there was. Putting the same again changes nothing.
+    /// A change is counted before anything is stored for it, so that what may be stored a day is limited.
     pub async fn put(
         &self,
         owner: UserId,
@@ -106,51 +115,145 @@ impl CaptionsDesk {
         file: &[u8],
     ) -> Result<Video, CaptionsError> {
         let language = language_tag(language)?;
-        self.of(owner, id).await?;
+        self.standing(owner, id).await?;
         let parsed = Captions::parse(file, &self.0.limits)?;
         let text = parsed.to_vtt(None);
         let sha256 = hex::encode(Sha256::digest(&text));
-        self.0.media.put(draft_key(id, &sha256)?, Content::Bytes(text.into())).await?;
-        let new = OwnersCaptions { language, sha256, cues: parsed.cues.len() as u32 };
-        self.change(owner, id, |mut all| {
-            all.retain(|c| c.language != new.language);
-            all.push(new.clone());
-            all.sort_by(|a, b| a.language.cmp(&b.language));
-            let most = self.0.limits.languages_max;
-            if all.len() > most { Err(CaptionsError::TooMany(most)) } else { Ok(all) }
-        })
-        .await
+        let mut new = OwnersCaptions { language, sha256, cues: parsed.cues.len() as u32, n: 0 };
+        let Some(n) = self.count(owner, id, |all| self.with(all, &new)).await? else {
+            // A process that died may have left the package behind.
+            return Ok(self.change(owner, id, Ok).await?.1);
+        };
+        new.n = n;
+        self.0.media.put(draft_key(id, &new)?, Content::Bytes(text.into())).await?;
+        match self.change(owner, id, |all| self.with(all, &new)).await {
+            Ok((before, video)) => {
+                // Ours too: somebody may have put the same meanwhile.
+                self.forget(before.iter().chain([&new]), &video).await;
+                Ok(video)
+            }
+            Err(e) => {
+                self.withdraw(id, &new, &e).await;
+                Err(e)
+            }
+        }
     }
 
     /// Takes captions away; none there is fine.
     pub async fn remove(&self, owner: UserId, id: VideoId, language: &str) -> Result<Video, CaptionsError> {
         let language = language_tag(language)?;
-        self.change(owner, id, |mut all| {
+        let without = |mut all: Vec<OwnersCaptions>| {
             all.retain(|c| c.language != language);
             Ok(all)
-        })
-        .await
+        };
+        if self.count(owner, id, without).await?.is_none() {
+            return Ok(self.change(owner, id, Ok).await?.1);
+        }
+        let (before, video) = self.change(owner, id, without).await?;
+        self.forget(before.iter(), &video).await;
+        Ok(video)
     }
 
+    /// `all` and `new`; `all` itself where it says the same already.
+    fn with(
+        &self,
+        mut all: Vec<OwnersCaptions>,
+        new: &OwnersCaptions,
+    ) -> Result<Vec<OwnersCaptions>, CaptionsError> {
+        if all.iter().any(|c| c.language == new.language && c.sha256 == new.sha256) {
+            return Ok(all);
+        }
+        all.retain(|c| c.language != new.language);
+        all.push(new.clone());
+        all.sort_by(|a, b| a.language.cmp(&b.language));
+        let most = self.0.limits.languages_max;
+        if all.len() > most { Err(CaptionsError::TooMany(most)) } else { Ok(all) }
+    }
+
+    /// The owner's video, unless it is gone.
+    async fn standing(&self, owner: UserId, id: VideoId) -> Result<Video, CaptionsError> {
+        let video = self.of(owner, id).await?;
+        if video.is_gone() { Err(OwnerError::Gone(id).into()) } else { Ok(video) }
+    }
+
+    /// Counts a change, and answers the revision with which it stands in the record. `None`: nothing would change.
+    async fn count(
+        &self,
+        owner: UserId,
+        id: VideoId,
+        with: impl Fn(Vec<OwnersCaptions>) -> Result<Vec<OwnersCaptions>, CaptionsError>,
+    ) -> Result<Option<u64>, CaptionsError> {
+        let rate = self.0.policy.changes;
+        for _ in 0..TRIES {
+            let video = self.standing(owner, id).await?;
+            if with(video.captions.clone())? == video.captions {
+                return Ok(None);
+            }
+            let counted = rate.counted(video.captions_changes, self.0.clock.now());
+            let too_often = |retry_after| CaptionsError::TooOften { limit: rate.count_max, retry_after };
+            let edit = Edit { captions_changes: Some(counted.map_err(too_often)?), ..Edit::default() };
+            match self.0.videos.edit(id, video.revision, edit).await {
+                Ok(video) => return Ok(Some(video.revision)),
+                Err(VideoStoreError::Stale { .. }) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Err(busy(id))
+    }
+
+    /// Answers the captions that were replaced, and the record.
     async fn change(
         &self,
         owner: UserId,
         id: VideoId,
         with: impl Fn(Vec<OwnersCaptions>) -> Result<Vec<OwnersCaptions>, CaptionsError>,
-    ) -> Result<Video, CaptionsError> {
+    ) -> Result<(Vec<OwnersCaptions>, Video), CaptionsError> {
         for _ in 0..TRIES {
-            let video = self.of(owner, id).await?;
-            if video.is_gone() {
-                return Err(OwnerError::Gone(id).into());
-            }
-            let captions = with(video.captions.clone())?;
+            let video = self.standing(owner, id).await?;
+            let before = video.captions.clone();
+            let captions = with(before.clone())?;
             if let Some(video) = show(self.0.videos.as_ref(), self.0.media.as_ref(), video, captions).await? {
-                return Ok(video);
+                return Ok((before, video));
             }
         }
-        let text = format!("video {id} is changing too fast");
-        Err(OwnerError::Fault(Fault::new(FaultKind::Throttled, text)).into())
+        Err(busy(id))
     }
+
+    /// Deletes the drafts that the record names no more. What stays after a failure goes with the video.
+    async fn forget(&self, drafts: impl Iterator<Item = &OwnersCaptions>, video: &Video) {
+        let named: Vec<_> = video.captions.iter().filter_map(|c| draft_key(video.id, c).ok()).collect();
+        for key in drafts.filter_map(|c| draft_key(video.id, c).ok()).filter(|k| !named.contains(k)) {
+            let key = key.object_key();
+            self.erase(key.trim_end_matches(|c| c != '/')).await;
+        }
+    }
+
+    /// Takes back what was stored for a change that came to nothing.
+    async fn withdraw(&self, id: VideoId, new: &OwnersCaptions, why: &CaptionsError) {
+        // The step may have been made all the same.
+        if matches!(why, CaptionsError::Owner(OwnerError::Fault(f)) if f.kind != FaultKind::Throttled) {
+            return;
+        }
+        let Ok(video) = self.0.videos.get(id).await else { return };
+        self.forget([new].into_iter(), &video).await;
+        if video.status == Status::Erased {
+            // What we wrote after the deletion, nobody would delete.
+            for prefix in MediaKey::prefixes_of(id) {
+                self.erase(&prefix).await;
+            }
+        }
+    }
+
+    async fn erase(&self, prefix: &str) {
+        if let Err(error) = self.0.eraser.delete_prefix(prefix).await {
+            tracing::warn!(prefix, %error, "captions that nothing names any more stay");
+        }
+    }
+}
+
+fn busy(id: VideoId) -> CaptionsError {
+    let text = format!("video {id} is changing too fast");
+    OwnerError::Fault(Fault::new(FaultKind::Throttled, text)).into()
 }
 
 /// After a publication: shows what the owner changed while the package was made. Asks nobody where that
@@ -183,7 +286,7 @@ async fn show(
     let mut edit = Edit { captions: Some(captions), ..Edit::default() };
     let shown = video.package.as_ref().filter(|p| moves::may_grow(&video, p.id));
     if let (Some(old), Some(captions)) = (shown, &edit.captions) {
-        let new = captioned(media, &video, old, captions).await?;
+        let Some(new) = captioned(media, &video, old, captions).await? else { return Ok(None) };
         edit.package = (new != *old).then_some(Growth { instead_of: old.id, package: new });
     }
     if edit.package.is_none() && edit.captions.as_ref() == Some(&video.captions) {
@@ -196,16 +299,20 @@ async fn show(
     }
 }
 
-/// The package `old` with these captions, stored; `old` itself where it shows them.
+/// The package `old` with these captions, stored; `old` itself where it shows them. `None`: a text was replaced
+/// meanwhile.
 async fn captioned(
     media: &dyn MediaStore,
     video: &Video,
     old: &Package,
     captions: &[OwnersCaptions],
-) -> Result<Package, ShelfError> {
+) -> Result<Option<Package>, ShelfError> {
     let facts = store(media, video, captions, old.duration_ms).await?;
+    if facts.len() < captions.len() {
+        return Ok(None);
+    }
     if facts == old.tracks.captions {
-        return Ok(old.clone());
+        return Ok(Some(old.clone()));
     }
     let id = package_id(video, old, &facts);
     let tracks = Tracks { captions: facts, ..old.tracks.clone() };
@@ -225,28 +332,33 @@ async fn captioned(
     }
     let playlist = manifest::multivariant(video, &new);
     media.put(MediaKey::Multivariant { video, package: id }, Content::Bytes(playlist.into())).await?;
-    Ok(new)
+    Ok(Some(new))
 }
 
-/// Stores captions as renditions of a video of this length. The same captions have the same names.
+/// Stores captions as renditions of a video of this length. The same captions have the same names. Those whose
+/// text was replaced meanwhile are left out: who replaced it, or [`settle`], shows the other.
 pub(crate) async fn store(
     media: &dyn MediaStore,
     video: &Video,
     captions: &[OwnersCaptions],
     duration: Millis,
 ) -> Result<Vec<CaptionsFacts>, ShelfError> {
-    let facts = named_for(video, captions, duration);
-    for (c, CaptionsFacts { id, .. }) in captions.iter().zip(&facts) {
-        let draft = media.get(draft_key(video.id, &c.sha256)?).await?;
+    let mut stored = Vec::with_capacity(captions.len());
+    for (c, facts) in captions.iter().zip(named_for(video, captions, duration)) {
+        let draft = match media.get(draft_key(video.id, c)?).await {
+            Err(MediaStoreError::NotFound) => continue,
+            draft => draft?,
+        };
         let text = Captions::parse(&draft, &CaptionLimits::none())?.to_vtt(Some(duration));
-        let (video, rendition) = (video.id, *id);
+        let (video, rendition) = (video.id, facts.id);
         let key = MediaKey::Captions { video, rendition };
         let micros = u64::try_from(duration.0).unwrap_or(0).saturating_mul(1000);
         let playlist = captions_playlist(&key.file_name(), micros);
         media.put(key, Content::Bytes(text.into())).await?;
         media.put(MediaKey::MediaPlaylist { video, rendition }, Content::Bytes(playlist.into())).await?;
+        stored.push(facts);
     }
-    Ok(facts)
+    Ok(stored)
 }
 
 /// What a package of this length calls these captions.
@@ -282,7 +394,11 @@ fn named(video: &Video, what: &str, parts: &[&str]) -> u128 {
     u128::from_be_bytes(half)
 }
 
-fn draft_key(video: VideoId, sha256: &str) -> Result<MediaKey, Fault> {
-    let digest = digest_of(sha256).ok_or_else(|| Fault::corrupt("captions without a digest"))?;
+fn draft_key(video: VideoId, captions: &OwnersCaptions) -> Result<MediaKey, Fault> {
+    let OwnersCaptions { sha256, n, .. } = captions;
+    // Each change has a draft of its own: none is deleted that another one wrote.
+    let of_change = || hex::encode(Sha256::digest(format!("{sha256} {n}")));
+    let digest = if *n == 0 { digest_of(sha256) } else { digest_of(&of_change()) };
+    let digest = digest.ok_or_else(|| Fault::corrupt("captions without a digest"))?;
     Ok(MediaKey::DraftCaptions { video, digest })
 }

@@ -1,5 +1,6 @@
 //! Every number of the ladder.
 
+use catalog::ChangeRate;
 use packager::Packaging;
 use serde::{Deserialize, Serialize};
 use vocab::ladder::SEED_LADDER;
@@ -82,6 +83,21 @@ impl Default for Av1Policy {
             cap_percent: 110,
             worth_percent: 90,
         }
+    }
+}
+
+/// What owners may do with captions, beside what a file may be (`packager::policy::CaptionLimits`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaptionsPolicy {
+    /// Changes of one video's captions. Each keeps a rendition of the text and, once viewers are shown the video, a
+    /// package with its pictures, as somebody may be playing the one before.
+    pub changes: ChangeRate,
+}
+
+impl Default for CaptionsPolicy {
+    fn default() -> Self {
+        // Every language there may be twice, and ten corrections.
+        Self { changes: ChangeRate { count_max: 50, window: Millis::from_secs(24 * 3_600) } }
     }
 }
 

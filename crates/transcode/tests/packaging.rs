@@ -6,6 +6,7 @@ use catalog::{CatalogPolicy, Owners, OwnersDeps};
 use packager::policy::CaptionLimits;
 use packager::{Files, Packaging, Sound};
 use transcode::captions::{CaptionsDeps, CaptionsDesk, CaptionsError};
+use transcode::policy::CaptionsPolicy;
 use world::*;
 
 const OWNER: UserId = UserId(1);
@@ -59,12 +60,16 @@ async fn walk(world: &World) -> Vec<String> {
 }
 
 fn desk(world: &World) -> CaptionsDesk {
+    desk_of(world, Arc::new(ManualClock::default()))
+}
+
+fn desk_of(world: &World, clock: Arc<ManualClock>) -> CaptionsDesk {
     let videos: Arc<dyn VideoStore> = world.videos.clone();
-    let clock = Arc::new(ManualClock::default());
-    let deps = OwnersDeps { videos: videos.clone(), jobs: world.jobs.clone(), clock };
+    let deps = OwnersDeps { videos: videos.clone(), jobs: world.jobs.clone(), clock: clock.clone() };
     let owners = Arc::new(Owners::new(deps, CatalogPolicy::default()));
     let media: Arc<dyn MediaStore> = world.media.clone();
-    CaptionsDesk::new(CaptionsDeps { owners, videos, media, limits: CaptionLimits::default() })
+    let (eraser, limits, policy) = (world.media.clone(), CaptionLimits::default(), CaptionsPolicy::default());
+    CaptionsDesk::new(CaptionsDeps { owners, videos, media, eraser, clock, limits, policy })
 }
 
 #[tokio::test]
@@ -196,4 +201,102 @@ async fn captions_are_the_owners_and_within_limits() {
     let more = desk.put(OWNER, VideoId(1), "zu", &vtt("x")).await;
     assert!(matches!(more, Err(CaptionsError::TooMany(20))), "{more:?}");
     desk.put(OWNER, VideoId(1), "aa", &vtt("y")).await.expect("another text for one there is");
+}
+
+fn captions_kept(world: &World) -> usize {
+    world.media.inner.keys().iter().filter(|k| matches!(k, MediaKey::DraftCaptions { .. })).count()
+}
+
+#[tokio::test]
+async fn the_captions_of_a_video_change_fifty_times_a_day() {
+    let world = World::new().await.with(video(1)).await;
+    let clock = Arc::new(ManualClock::default());
+    let desk = desk_of(&world, clock.clone());
+    for n in 0..50 {
+        let put = desk.put(OWNER, VideoId(1), "en", &vtt(&format!("text {n}"))).await;
+        put.unwrap_or_else(|e| panic!("{n}: {e}"));
+    }
+    assert_eq!(captions_kept(&world), 1, "what was replaced is gone");
+    let objects = world.media.inner.keys().len();
+    clock.advance(Millis::from_secs(3_600));
+    let more = desk.put(OWNER, VideoId(1), "en", &vtt("one more")).await;
+    let Err(CaptionsError::TooOften { limit: 50, retry_after }) = more else { panic!("{more:?}") };
+    assert_eq!(retry_after, Millis::from_secs(23 * 3_600));
+    let gone = desk.remove(OWNER, VideoId(1), "en").await;
+    assert!(matches!(gone, Err(CaptionsError::TooOften { .. })), "a removal makes a package too: {gone:?}");
+    assert_eq!(world.media.inner.keys().len(), objects, "nothing was stored for what was refused");
+    desk.put(OWNER, VideoId(1), "en", &vtt("text 49")).await.expect("what changes nothing is free");
+    clock.advance(retry_after);
+    desk.put(OWNER, VideoId(1), "en", &vtt("one more")).await.expect("another day");
+}
+
+#[tokio::test]
+async fn texts_that_were_replaced_go_and_the_packages_that_showed_them_stay() {
+    let world = packaged(Packaging::default()).await;
+    let desk = desk(&world);
+    desk.put(OWNER, VideoId(1), "en", &vtt("first")).await.expect("taken");
+    desk.put(OWNER, VideoId(1), "de", &vtt("first")).await.expect("taken");
+    let old = world.get(1).await.package.expect("a package");
+    desk.put(OWNER, VideoId(1), "en", &vtt("second")).await.expect("taken");
+    assert_eq!(captions_kept(&world), 2, "the same text in another language is another draft");
+    assert!(desk.get(OWNER, VideoId(1), "de").await.is_ok());
+    for facts in &old.tracks.captions {
+        let key = MediaKey::Captions { video: VideoId(1), rendition: facts.id };
+        assert!(text(&world, key).await.contains("first"), "who plays the old package reads on");
+    }
+    text(&world, MediaKey::Multivariant { video: VideoId(1), package: old.id }).await;
+    desk.remove(OWNER, VideoId(1), "de").await.expect("gone");
+    desk.remove(OWNER, VideoId(1), "en").await.expect("gone");
+    assert_eq!(captions_kept(&world), 0);
+    desk.put(OWNER, VideoId(1), "en", &vtt("first")).await.expect("the first text again");
+    walk(&world).await;
+}
+
+#[tokio::test]
+async fn nothing_is_stored_for_a_video_that_is_gone() {
+    let world = packaged(Packaging::default()).await;
+    let desk = desk(&world);
+    for (from, to) in [(Status::Published, Status::Removed), (Status::Removed, Status::Erased)] {
+        let step = Advance::new(VideoId(1), from, to, Millis(9));
+        world.videos.advance(step).await.expect("is moved");
+        let objects = world.media.inner.keys().len();
+        let put = desk.put(OWNER, VideoId(1), "en", &vtt("late")).await;
+        assert!(matches!(put, Err(CaptionsError::Owner(catalog::OwnerError::Gone(_)))), "{put:?}");
+        assert_eq!(world.media.inner.keys().len(), objects, "{to:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_stored_while_the_video_was_erased_goes_too() {
+    let world = packaged(Packaging::default()).await;
+    let (videos, media) = (world.videos.clone(), world.media.clone());
+    world.media.on_draft(move || {
+        Box::pin(async move {
+            for (from, to) in [(Status::Published, Status::Removed), (Status::Removed, Status::Erased)] {
+                videos.advance(Advance::new(VideoId(1), from, to, Millis(9))).await.expect("is moved");
+            }
+            for prefix in MediaKey::prefixes_of(VideoId(1)) {
+                media.delete_prefix(&prefix).await.expect("erased");
+            }
+        })
+    });
+    let put = desk(&world).put(OWNER, VideoId(1), "en", &vtt("late")).await;
+    assert!(matches!(put, Err(CaptionsError::Owner(catalog::OwnerError::Gone(_)))), "{put:?}");
+    assert_eq!(world.media.inner.keys(), [], "nothing outlives the erasure");
+}
+
+#[tokio::test]
+async fn a_text_that_is_replaced_during_the_encode_costs_no_second_one() {
+    let world = World::new().await.with(video(1)).await;
+    let desk = desk(&world);
+    let v = desk.put(OWNER, VideoId(1), "en", &vtt("first")).await.expect("taken");
+    // As a run sees it that read the record before the text was replaced.
+    let erased = MediaKey::prefixes_of(v.id).remove(1);
+    let kept = world.media.inner.keys().into_iter().find(|k| matches!(k, MediaKey::DraftCaptions { .. }));
+    let key = kept.expect("a draft").object_key();
+    assert!(key.starts_with(&erased), "{key}");
+    world.media.delete_prefix(key.trim_end_matches("captions.vtt")).await.expect("deleted");
+    assert_eq!(world.run(1).await.expect("runs"), Status::Published);
+    assert!(world.get(1).await.package.expect("a package").tracks.captions.is_empty());
+    assert_eq!(world.encoder.inner.encodes.load(Ordering::SeqCst), 1);
 }

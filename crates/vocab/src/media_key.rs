@@ -102,7 +102,7 @@ pub enum MediaKey {
         video: VideoId,
         rendition: RenditionId,
     },
-    /// The owner's captions before publication, checked. `digest` = first 16 hex digits of their hash.
+    /// The owner's captions, checked. `digest` stands for the text and the change that brought it.
     DraftCaptions {
         video: VideoId,
         digest: u64,

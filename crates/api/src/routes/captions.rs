@@ -31,6 +31,12 @@ impl From<CaptionsError> for Problem {
             CaptionsError::Owner(e) => e.into(),
             CaptionsError::Refused(e) => Self::field("captions", "not_taken", e.to_string()),
             CaptionsError::TooMany(_) => Self::conflict(format!("Too many: {e}.")),
+            CaptionsError::TooOften { limit, retry_after } => {
+                let wait_s = u32::try_from(retry_after.0.max(0).div_euclid(1000) + 1).unwrap_or(u32::MAX);
+                let said = format!("The captions of a video can be changed {limit} times a day.");
+                let problem = Self::new(Slug::QuotaExceeded, said).with("limit", limit);
+                problem.with("what", "changes of captions a day").retry_after_s(wait_s)
+            }
             CaptionsError::NoSuch(language) => {
                 Self::not_found(format!("This video has no captions in {language}."))
             }
@@ -81,6 +87,7 @@ async fn get_captions(
     responses(
         (status = 200, description = "All captions as they are now.", body = CaptionsList),
         (status = 400, description = "Not a WebVTT file we take; the sentence names the line."),
+        (status = 429, description = "The captions of this video changed too often today."),
     ))]
 async fn put_captions(
     State(state): State<ApiState>,
@@ -100,7 +107,10 @@ async fn put_captions(
 /// Takes the captions of a language away.
 #[utoipa::path(delete, path = "/v1/videos/{id}/captions/{language}", tag = "videos", operation_id = "captions_delete",
     params(("id" = String, Path, description = "Video id."), ("language" = String, Path, description = "BCP 47.")),
-    security(("bearer" = [])), responses((status = 204, description = "Gone, now or before.")))]
+    security(("bearer" = [])), responses(
+        (status = 204, description = "Gone, now or before."),
+        (status = 429, description = "The captions of this video changed too often today."),
+    ))]
 async fn delete_captions(
     State(state): State<ApiState>,
     caller: Caller,

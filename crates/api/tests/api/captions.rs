@@ -89,6 +89,24 @@ async fn captions_are_for_owners_alone() {
 }
 
 #[tokio::test]
+async fn captions_that_change_too_often_are_told_when_to_come_back() {
+    let h = house().await;
+    let owner = h.guest().await;
+    let id = h.video(&owner, Status::Reserved, Visibility::Public).await;
+    let path = format!("/v1/videos/{id}/captions/en");
+    let file = |n: u32| format!("WEBVTT\n\n00:01.000 --> 00:02.000\n{n}\n");
+    for n in 0..50 {
+        assert_eq!(put(&h, Some(&owner), &path, file(n)).await.status, 200, "{n}");
+    }
+    let more = put(&h, Some(&owner), &path, file(50)).await;
+    assert_eq!((more.status.as_u16(), more.problem().as_str()), (429, "quota-exceeded"));
+    assert_eq!(more.json()["limit"], 50);
+    let wait: u32 = more.header("retry-after").parse().expect("seconds");
+    assert!((86_000..=86_401).contains(&wait), "{wait}");
+    assert_eq!(h.call("DELETE", &path, Some(&owner), None).await.problem(), "quota-exceeded");
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_file_is_said() {
     let h = house().await;
     let owner = h.guest().await;

@@ -32,6 +32,7 @@ use telemetry::Indicators;
 use tower::ServiceExt;
 use transcode::MemoryMediaStore;
 use transcode::captions::{CaptionLimits, CaptionsDeps, CaptionsDesk};
+use transcode::policy::CaptionsPolicy;
 use upload::{MemoryRawStore, MemoryUploadStore, UploadPolicy, Uploads, UploadsDeps};
 use vocab::{
     Bytes, DeviceId, FailureReason, Kbps, MediaKey, Millis, PackageId, RenditionId, RungName, Status, UserId,
@@ -214,7 +215,10 @@ pub async fn house_with(change: impl FnOnce(&mut Deps)) -> House {
         owners: owners.clone(),
         videos: videos.clone(),
         media: media.clone(),
+        eraser: media.clone(),
+        clock: ticking.clone(),
         limits: CaptionLimits::default(),
+        policy: CaptionsPolicy::default(),
     };
     let mut deps = Deps {
         config: ApiConfig { public_url: PUBLIC_URL.into(), demo_enabled: true, ..ApiConfig::default() },

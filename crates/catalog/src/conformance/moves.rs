@@ -1,6 +1,7 @@
 //! Writing: insert, advance, edit.
 
 use super::{OWNER, Videos, at, given, is_stale, video_in};
+use crate::changes::Changes;
 use crate::moves::may_move;
 use crate::port::{Advance, Edit, Facts, Growth, VideoStoreError};
 use crate::video::{
@@ -93,13 +94,16 @@ fn full(n: u64) -> Video {
     v.published_at = facts.published_at;
     v.appeal = facts.appeal;
     v.captions = captions();
+    v.captions_changes = Some(COUNTED);
     v
 }
 
 const RATES: Rates = Rates { peak_kbps: Kbps(90), average_kbps: Kbps(80) };
 
+const COUNTED: Changes = Changes { since: Millis(86_400_123), count: 7 };
+
 fn captions() -> Vec<OwnersCaptions> {
-    vec![OwnersCaptions { language: "pt-BR".into(), sha256: "cd".repeat(32), cues: 7 }]
+    vec![OwnersCaptions { language: "pt-BR".into(), sha256: "cd".repeat(32), cues: 7, n: 41 }]
 }
 
 fn facts() -> Facts {
@@ -391,7 +395,11 @@ async fn captions_and_the_package_that_shows_them_change_in_one_step(videos: Vid
     let edit = Edit { captions: Some(vec![]), ..grown(1, 3) };
     assert!(is_stale(&videos.edit(video.id, next.revision, edit).await), "all or nothing");
     let cleared = Edit { captions: Some(vec![]), ..Edit::default() };
-    assert_eq!(videos.edit(video.id, next.revision, cleared).await.expect("edited").captions, []);
+    let next = videos.edit(video.id, next.revision, cleared).await.expect("edited");
+    assert_eq!((next.captions, next.captions_changes), (vec![], None));
+    let counted = Edit { captions_changes: Some(COUNTED), ..Edit::default() };
+    videos.edit(video.id, next.revision, counted).await.expect("edited");
+    assert_eq!(videos.get(video.id).await.expect("found").captions_changes, Some(COUNTED));
 }
 
 async fn a_package_grows_in_place_of_the_one_shown(videos: Videos) {

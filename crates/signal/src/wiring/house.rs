@@ -21,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 use stdx::{Clock, Entropy, Fault, OsEntropy, SystemClock};
 use telemetry::Indicators;
 use transcode::captions::{CaptionLimits, CaptionsDeps, CaptionsDesk};
+use transcode::policy::CaptionsPolicy;
 use transcode::{Transcoder, TranscoderDeps};
 use upload::{Uploads, UploadsDeps};
 use vocab::{Millis, Status, UserId, VideoId};
@@ -288,7 +289,10 @@ fn captions(base: &Base, stores: &Stores, owners: &Arc<Owners>) -> CaptionsDesk 
         owners: Arc::clone(owners),
         videos: Arc::clone(&base.videos),
         media: Arc::clone(&stores.objects.media),
+        eraser: Arc::clone(&stores.objects.eraser),
+        clock: Arc::clone(&base.clock),
         limits: CaptionLimits::default(),
+        policy: CaptionsPolicy::default(),
     })
 }
 

@@ -41,6 +41,19 @@ pub struct Media {
     pub inner: MemoryMediaStore,
     pub rots: AtomicBool,
     pub fails_after: AtomicU32,
+    /// Happens once, right after the next draft of captions was stored.
+    pub after_draft: std::sync::Mutex<Option<Happening>>,
+}
+
+pub type Happening = Box<dyn FnOnce() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+impl Media {
+    pub fn on_draft(
+        &self,
+        what: impl FnOnce() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send + 'static,
+    ) {
+        *self.after_draft.lock().expect("no panic") = Some(Box::new(what));
+    }
 }
 
 #[async_trait]
@@ -50,7 +63,13 @@ impl MediaStore for Media {
             return Err(Fault::unavailable("the disk is away").into());
         }
         self.fails_after.fetch_sub(1, Ordering::SeqCst);
-        self.inner.put(key, content).await
+        let is_draft = matches!(key, MediaKey::DraftCaptions { .. });
+        self.inner.put(key, content).await?;
+        let what = self.after_draft.lock().expect("no panic").take_if(|_| is_draft);
+        if let Some(what) = what {
+            what().await;
+        }
+        Ok(())
     }
     async fn get(&self, key: MediaKey) -> Result<bytes::Bytes, MediaStoreError> {
         let bytes = self.inner.get(key.clone()).await?;
@@ -246,6 +265,7 @@ pub fn video(id: u64) -> Video {
         published_at: None,
         removed_from: None,
         captions: vec![],
+        captions_changes: None,
     }
 }
 
@@ -274,8 +294,12 @@ impl World {
         std::fs::create_dir(&raw).expect("a directory");
         let videos = Arc::new(Videos::default());
         let inner = MemoryMediaStore::new(raw);
-        let media =
-            Arc::new(Media { inner, rots: AtomicBool::new(false), fails_after: AtomicU32::new(u32::MAX) });
+        let media = Arc::new(Media {
+            inner,
+            rots: AtomicBool::new(false),
+            fails_after: AtomicU32::new(u32::MAX),
+            after_draft: Default::default(),
+        });
         let (encoder, listener) = (Arc::new(Enc::default()), Arc::new(Listener::default()));
         let clock = Arc::new(ManualClock::default());
         let queue = Arc::new(MemoryJobStore::default());
