@@ -109,6 +109,15 @@ fn check_moderation(config: &Config, records: &Records, bytes: &StoredBytes) -> 
     if !matches!(set.unjudged.as_str(), "allow" | "review") {
         bail!("moderation.unjudged = \"{}\": allowed are allow and review", set.unjudged);
     }
+    if !(1..=100).contains(&set.reject_at) {
+        bail!("moderation.reject_at = {}: allowed are 1 to 100", set.reject_at);
+    }
+    if set.reject_frames_min == 0 {
+        bail!("moderation.reject_frames_min = 0: allowed are 1 and more");
+    }
+    if set.reject_share_percent > 100 {
+        bail!("moderation.reject_share_percent = {}: allowed are 0 to 100", set.reject_share_percent);
+    }
     if !matches!(set.lookalikes.as_str(), "review" | "reject" | "off") {
         bail!("moderation.lookalikes = \"{}\": allowed are review, reject and off", set.lookalikes);
     }
@@ -118,6 +127,22 @@ fn check_moderation(config: &Config, records: &Records, bytes: &StoredBytes) -> 
 /// The service reads and writes S3, and which job is whose stands in DynamoDB.
 fn check_encoding(config: &Config, records: &Records, bytes: &StoredBytes) -> anyhow::Result<()> {
     let by_service = config.encoding()? != Encoding::Ffmpeg;
+    let set = &config.encoder;
+    let rungs = transcode::LadderProfile::default().rungs;
+    if set.first_wave_max != 0 && !rungs.iter().any(|r| r.name.0 == set.first_wave_max) {
+        let all: Vec<String> = rungs.iter().map(|r| r.name.0.to_string()).collect();
+        bail!("encoder.first_wave_max = {}: allowed are 0, {}", set.first_wave_max, all.join(", "));
+    }
+    if set.service_jobs == 0 {
+        bail!("encoder.service_jobs = 0: with none no video would be encoded; allowed are 1 and more");
+    }
+    if by_service && set.lazy_top_after_views != 0 {
+        bail!(
+            "encoder.lazy_top_after_views = {}: MediaConvert makes all rungs in one job. Set it to 0, or \
+             encoder.url = \"ffmpeg:\"",
+            set.lazy_top_after_views
+        );
+    }
     if by_service && (*records == Records::Embedded || *bytes == StoredBytes::Embedded) {
         bail!(
             "encoder.url = \"{}\": MediaConvert needs stores.url = \"dynamodb://…\" and objects.url = \"s3://…\"",
@@ -191,6 +216,9 @@ mod tests {
         let url = "mediaconvert://eu-central-1?role=arn:aws:iam::111122223333:role/signal-mediaconvert";
         let e = load_text(&format!("[encoder]\nurl = \"{url}\"\n")).expect_err("refused").to_string();
         assert!(e.contains("stores.url = \"dynamodb://") && e.contains("objects.url = \"s3://"), "{e}");
+        let lazy = format!("[encoder]\nurl = \"{url}\"\nlazy_top_after_views = 50\n");
+        let e = load_text(&lazy).expect_err("refused").to_string();
+        assert!(e.starts_with("encoder.lazy_top_after_views = 50: MediaConvert makes all rungs"), "{e}");
         let e = load_text("[encoder]\nurl = \"vhs:\"\n").expect_err("refused").to_string();
         assert!(e.contains("unknown scheme; allowed: ffmpeg, mediaconvert"), "{e}");
     }
@@ -206,6 +234,83 @@ mod tests {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/laptop.toml");
         let shipped = toml::to_string(&load(Some(&file)).expect("loads")).expect("text");
         assert_eq!(shipped, toml::to_string(&Config::default()).expect("text"));
+    }
+
+    /// The keys under the headings of a file, those in comments too.
+    fn keys_said(text: &str) -> Vec<String> {
+        let (mut section, mut keys) = (String::new(), Vec::new());
+        for line in text.lines().map(|l| l.trim_start_matches(['#', ' '])) {
+            if let Some(name) = line.strip_prefix('[').and_then(|l| l.split(']').next()) {
+                section = name.to_owned();
+            } else if let Some((key, _)) = line.split_once(" = ") {
+                keys.push(format!("{section}.{key}"));
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn the_shipped_laptop_file_shows_every_key() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/laptop.toml");
+        let said = keys_said(&std::fs::read_to_string(file).expect("there"));
+        let all = toml::Table::try_from(Config::default()).expect("a table");
+        for (section, keys) in &all {
+            for key in keys.as_table().expect("a section").keys() {
+                let key = format!("{section}.{key}");
+                assert!(said.contains(&key), "config/laptop.toml does not say {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_shipped_files_for_aws_say_nothing_that_is_no_setting() {
+        let all = toml::Table::try_from(Config::default()).expect("a table");
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+        for file in ["aws.toml", "local-aws.toml"] {
+            let set: toml::Table =
+                std::fs::read_to_string(dir.join(file)).expect("there").parse().expect("TOML");
+            for (section, keys) in &set {
+                let known = all.get(section).and_then(|s| s.as_table()).expect("a section");
+                for key in keys.as_table().expect("a section").keys() {
+                    assert!(known.contains_key(key), "{file}: {section}.{key}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wave_a_limit_or_a_number_that_cannot_be_is_refused_in_one_sentence() {
+        for (text, said) in [
+            (
+                "[encoder]\nfirst_wave_max = 300",
+                "encoder.first_wave_max = 300: allowed are 0, 240, 360, 540, 720",
+            ),
+            (
+                "[encoder]\nservice_jobs = 0",
+                "encoder.service_jobs = 0: with none no video would be encoded; allowed are 1 and more",
+            ),
+            ("[moderation]\nreject_at = 0", "moderation.reject_at = 0: allowed are 1 to 100"),
+            ("[moderation]\nreject_at = 101", "moderation.reject_at = 101: allowed are 1 to 100"),
+            (
+                "[moderation]\nreject_frames_min = 0",
+                "moderation.reject_frames_min = 0: allowed are 1 and more",
+            ),
+            (
+                "[moderation]\nreject_share_percent = 101",
+                "moderation.reject_share_percent = 101: allowed are 0 to 100",
+            ),
+        ] {
+            assert_eq!(load_text(text).expect_err(text).to_string(), said);
+        }
+        for (text, key) in [
+            ("[encoder]\nlazy_top_after_views = \"many\"", "encoder.lazy_top_after_views"),
+            ("[encoder]\nlazy_top_after_views = -1", "encoder.lazy_top_after_views"),
+            ("[encoder]\nper_title = \"sometimes\"", "encoder.per_title"),
+            ("[moderation]\nmachine_may_reject = \"yes\"", "moderation.machine_may_reject"),
+        ] {
+            let said = load_text(text).expect_err(text).to_string();
+            assert!(said.starts_with("bad configuration: ") && said.contains(key), "{said}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Every setting with its default. `config/laptop.toml` shows them all.
+//! Every setting with its default. `config/laptop.toml` shows them all, and a test that it does is in `load`.
 
 use super::urls::{Encoding, Entrance, FrameJudge, JobDelivery, Records, SecondLooker, StoredBytes};
 use ffmpeg::policy::JailMode;
@@ -141,6 +141,14 @@ pub struct Encoder {
     pub endpoint: String,
     /// Media jobs at once; 0 = half the cores, at least one.
     pub concurrency: usize,
+    /// `mediaconvert:` only. Videos of one worker that wait for the service at once, beside what is decoded here.
+    pub service_jobs: usize,
+    /// `ffmpeg:` only. Rungs up to this short side are published first; 0 = all at once.
+    pub first_wave_max: u16,
+    /// `ffmpeg:` only. Views after which 720p is encoded; 0 = with the other rungs.
+    pub lazy_top_after_views: u64,
+    /// Whether probes choose the quality of a video.
+    pub per_title: bool,
     /// `tuned`, or `economy`: a tenth more bits for less than two thirds of the CPU.
     pub profile: transcode::EncoderProfile,
     /// Views after which a video is encoded in AV1 too; 0 = never.
@@ -156,6 +164,10 @@ impl Default for Encoder {
             url: "ffmpeg:".into(),
             endpoint: String::new(),
             concurrency: 0,
+            service_jobs: 20,
+            first_wave_max: vocab::ladder::START_RUNG.0,
+            lazy_top_after_views: 0,
+            per_title: true,
             profile: transcode::EncoderProfile::Tuned,
             av1_after_views: 0,
             jail: JailMode::Required,
@@ -209,6 +221,15 @@ pub struct Moderation {
     pub lookalikes: String,
     /// What happens to labels no classifier judges: `allow` or `review`.
     pub unjudged: String,
+    /// Whether your own model (`onnx:`) or Rekognition rejects what is over the limit; else a person decides.
+    /// Never with the model that `make up` installs: it is too weak.
+    pub machine_may_reject: bool,
+    /// The limit: a frame counts with this confidence (1–100) or more, …
+    pub reject_at: u8,
+    /// … and so many count, or all of a shorter video, …
+    pub reject_frames_min: u32,
+    /// … which are at least this share of all, in percent.
+    pub reject_share_percent: u8,
 }
 
 impl Default for Moderation {
@@ -219,6 +240,10 @@ impl Default for Moderation {
             endpoint: String::new(),
             lookalikes: "review".into(),
             unjudged: "allow".into(),
+            machine_may_reject: false,
+            reject_at: 98,
+            reject_frames_min: 3,
+            reject_share_percent: 30,
         }
     }
 }

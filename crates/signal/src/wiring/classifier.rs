@@ -82,6 +82,20 @@ fn load(config: &RtenConfig) -> anyhow::Result<Chosen> {
 }
 
 impl Chosen {
+    /// A machine rejects by itself only where an operator answers for what it sees. What the packaged model
+    /// catches was never measured: ADR 0011.
+    pub fn check_that_it_may_reject(&self) -> anyhow::Result<()> {
+        let why = match self {
+            Self::Outside => return Ok(()),
+            Self::Model(own) if !is_packaged(own.name()) => return Ok(()),
+            Self::Model(_) => "the packaged model is too weak to reject by itself",
+            Self::People | Self::Missing(_) => "there is no model that could reject",
+        };
+        bail!(
+            "moderation.machine_may_reject = true: {why}. Name your own (onnx:/path/model.onnx), or set it to false"
+        )
+    }
+
     pub fn classifier(self) -> Option<Arc<dyn FrameClassifier>> {
         match self {
             Self::Model(classifier) => Some(classifier),
@@ -97,6 +111,11 @@ impl Chosen {
     }
 }
 
+/// By the name in its label map, wherever that stands.
+fn is_packaged(name: &str) -> bool {
+    name.starts_with("nsfwjs")
+}
+
 /// What nobody looks for before a video is published: with a model, what it cannot see and the policy allows.
 pub fn unseen(moderator: &Moderator, config: &Config) -> Vec<String> {
     let is_allowed = moderator.classifier_id().is_some() && config.moderation.unjudged == "allow";
@@ -110,7 +129,8 @@ pub fn said(moderator: &Moderator, config: &Config) -> Vec<String> {
         let why = if config.moderation.classifier == "none:" { "configured" } else { "installed" };
         return vec![format!("no model is {why}: a person approves every video at {console}")];
     };
-    let looks = format!("{} looks first and rejects nothing; what is hot waits at {console}", model.name);
+    let rejects = if config.moderation.machine_may_reject { "what is over the limit" } else { "nothing" };
+    let looks = format!("{} looks first and rejects {rejects}; what is hot waits at {console}", model.name);
     std::iter::once(looks).chain(left(&moderator.unjudged(), &config.moderation.unjudged)).collect()
 }
 
@@ -136,6 +156,24 @@ mod tests {
         assert!(packaged(dir.path()).expect("no error").is_none());
         assert!(matches!(choose("none:"), Ok(Chosen::People)));
         assert!(choose("tensorflow:x").is_err() && choose("none").is_err());
+    }
+
+    #[test]
+    fn the_packaged_model_is_known_by_its_name_and_never_rejects() {
+        assert!(is_packaged(&format!("nsfwjs-{}", MODEL.name())) && !is_packaged("toy-colours"));
+        let dir = tempfile::tempdir().expect("a directory");
+        let toy = onnx::toy::write(dir.path()).expect("written");
+        let map = std::fs::read_to_string(&toy.labels).expect("a map");
+        let named = map.replace("toy-colours", &format!("nsfwjs-{}", MODEL.name()));
+        std::fs::write(&toy.labels, named).expect("written");
+        let chosen = choose(&format!("onnx:{}", toy.model.display())).expect("loads");
+        let said = chosen.check_that_it_may_reject().expect_err("refused").to_string();
+        assert_eq!(
+            said,
+            "moderation.machine_may_reject = true: the packaged model is too weak to reject by itself. Name your own \
+             (onnx:/path/model.onnx), or set it to false"
+        );
+        assert!(Chosen::Outside.check_that_it_may_reject().is_ok());
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl House {
         let (c, e, w) = (&clock, &entropy, &wake);
         let base = stores::Base { config, data, clock: c, entropy: e, wake: w, duties };
         let mut stores = stores::open(&base).await?;
-        let mut media = media::build(config).await?;
+        let mut media = media::build(config, duties).await?;
         media.encoder = stores.remote.encoder(&base, media.encoder).await?;
         stores.remote.eyes(&base, &mut media).await?;
         let late = Arc::new(Late::default());

@@ -2,10 +2,16 @@
 
 use crate::config::{Config, Encoding};
 use crate::wiring::classifier;
+use crate::wiring::stores::Duties;
 use anyhow::{Context, bail};
+use async_trait::async_trait;
+use moderation::policy::Trigger;
+use moderation::port::{Examination, ExamineJob, MediaError};
 use moderation::{Examiner, Found, FrameClassifier, ModerationPolicy, SamplingPolicy, SecondLook, Unjudged};
 use std::sync::Arc;
-use transcode::Encoder;
+use stdx::Fault;
+use transcode::{EncodeJob, Encoded, Encoder, LazyTop, VerifyJob};
+use vocab::RungName;
 
 pub struct Media {
     pub examiner: Arc<dyn Examiner>,
@@ -45,6 +51,10 @@ pub fn ladder(config: &Config) -> anyhow::Result<transcode::LadderProfile> {
     let mut profile = ladder_here(config);
     let after_views = config.encoder.av1_after_views;
     profile.av1.after_views = (after_views > 0).then_some(after_views);
+    profile.per_title.enabled = config.encoder.per_title;
+    let (first, views) = (config.encoder.first_wave_max, config.encoder.lazy_top_after_views);
+    profile.waves.first_wave_max = (first > 0).then_some(RungName(first));
+    profile.waves.lazy_top = if views > 0 { LazyTop::Views(views) } else { LazyTop::Off };
     if config.encoding()? != Encoding::Ffmpeg {
         anyhow::ensure!(
             after_views == 0,
@@ -55,21 +65,58 @@ pub fn ladder(config: &Config) -> anyhow::Result<transcode::LadderProfile> {
     Ok(profile)
 }
 
-pub async fn build(config: &Config) -> anyhow::Result<Media> {
-    let policy = ffmpeg_policy(config);
-    let engine = Arc::new(
-        ffmpeg::Ffmpeg::open(policy, ladder(config)?)
-            .await
-            .context("ffmpeg is not usable. Run `signal doctor` to see what is missing")?,
-    );
-    let classifier = classifier::choose(&config.moderation.classifier)?.classifier();
-    Ok(Media {
-        examiner: Arc::clone(&engine) as Arc<dyn Examiner>,
-        encoder: engine,
-        is_classified_here: classifier.is_some(),
-        classifier,
-        second_look: None,
-    })
+/// Stands where no job runs and so nothing is decoded: the process needs neither ffmpeg nor a kernel that can
+/// shut it in.
+struct NoDecoder;
+
+impl NoDecoder {
+    fn said<T>() -> Result<T, MediaError> {
+        Err(Fault::unavailable("this process runs no jobs, so it has no decoder").into())
+    }
+}
+
+#[async_trait]
+impl Examiner for NoDecoder {
+    async fn examine(&self, _: ExamineJob) -> Result<Examination, MediaError> {
+        Self::said()
+    }
+}
+
+#[async_trait]
+impl Encoder for NoDecoder {
+    fn fingerprint(&self) -> String {
+        "none".into()
+    }
+    async fn encode(&self, _: EncodeJob) -> Result<Encoded, MediaError> {
+        Self::said()
+    }
+    async fn verify(&self, _: VerifyJob) -> Result<(), MediaError> {
+        Self::said()
+    }
+}
+
+/// What decodes, where jobs run.
+async fn decoder(
+    policy: ffmpeg::FfmpegPolicy,
+    profile: transcode::LadderProfile,
+    duties: Duties,
+) -> anyhow::Result<(Arc<dyn Examiner>, Arc<dyn Encoder>)> {
+    if !duties.works {
+        return Ok((Arc::new(NoDecoder), Arc::new(NoDecoder)));
+    }
+    let engine = ffmpeg::Ffmpeg::open(policy, profile).await;
+    let engine = engine.context("ffmpeg is not usable. Run `signal doctor` to see what is missing")?;
+    Ok((Arc::new(engine.clone()), Arc::new(engine)))
+}
+
+pub async fn build(config: &Config, duties: Duties) -> anyhow::Result<Media> {
+    let (examiner, encoder) = decoder(ffmpeg_policy(config), ladder(config)?, duties).await?;
+    let chosen = classifier::choose(&config.moderation.classifier)?;
+    if config.moderation.machine_may_reject {
+        chosen.check_that_it_may_reject()?;
+    }
+    let classifier = chosen.classifier();
+    Ok(Media { examiner, encoder, is_classified_here: classifier.is_some(), classifier, second_look: None })
 }
 
 /// The table that verdicts are reached by, as configured. A model on this machine costs nothing a frame,
@@ -88,7 +135,27 @@ pub fn moderation_policy(config: &Config, is_classified_here: bool) -> anyhow::R
     if config.moderation.unjudged == "review" {
         policy.unjudged = Unjudged::Review;
     }
+    limits(config, &mut policy);
     checked(policy)
+}
+
+/// When a machine's word is enough to reject. What was judged by other limits is another policy's.
+fn limits(config: &Config, policy: &mut ModerationPolicy) {
+    let set = &config.moderation;
+    let limit = Trigger {
+        at: set.reject_at,
+        frames_min: set.reject_frames_min,
+        share_min_percent: set.reject_share_percent,
+    };
+    let rejecting = policy.rules.iter_mut().filter_map(|rule| rule.reject.as_mut());
+    if rejecting.filter(|t| **t != limit).map(|t| *t = limit).count() > 0 {
+        let Trigger { at, frames_min, share_min_percent } = limit;
+        policy.version.push_str(&format!("-over-{at}-{frames_min}-{share_min_percent}"));
+    }
+    policy.machine_may_reject = set.machine_may_reject;
+    if policy.machine_may_reject {
+        policy.version.push_str("-rejecting");
+    }
 }
 
 /// A table with a hole would approve in silence what it should stop: better not to start.
@@ -131,6 +198,81 @@ mod tests {
         let expected =
             if is_built { "encoder.av1_after_views = 10000" } else { "encoder.url: this build has no" };
         assert!(said.starts_with(expected), "{said}");
+    }
+
+    #[test]
+    fn waves_and_the_choice_of_quality_are_settings() {
+        let mut config = Config::default();
+        config.encoder.first_wave_max = 240;
+        config.encoder.lazy_top_after_views = 50;
+        config.encoder.per_title = false;
+        let asked = ladder(&config).expect("a ladder");
+        assert_eq!(asked.waves.first_wave_max, Some(RungName(240)));
+        assert_eq!(asked.waves.lazy_top, LazyTop::Views(50));
+        assert!(!asked.per_title.enabled);
+        config.encoder.first_wave_max = 0;
+        assert_eq!(ladder(&config).expect("a ladder").waves.first_wave_max, None);
+    }
+
+    #[test]
+    fn an_operators_limits_reach_the_table_and_give_it_another_name() {
+        let mut config = Config::default();
+        let plain = moderation_policy(&config, false).expect("sound");
+        assert_eq!(plain, ModerationPolicy::default(), "the settings say what the policy says");
+        config.moderation.machine_may_reject = true;
+        config.moderation.reject_at = 90;
+        config.moderation.reject_frames_min = 2;
+        config.moderation.reject_share_percent = 20;
+        let own = moderation_policy(&config, false).expect("sound");
+        let limit = Trigger { at: 90, frames_min: 2, share_min_percent: 20 };
+        assert!(own.machine_may_reject && own.rules.iter().filter_map(|r| r.reject).all(|t| t == limit));
+        assert_eq!(own.version, format!("{}-over-90-2-20-rejecting", plain.version));
+        let count = |p: &ModerationPolicy| p.rules.iter().filter(|r| r.reject.is_some()).count();
+        assert_eq!(count(&own), count(&plain), "no rule rejects that did not");
+    }
+
+    #[tokio::test]
+    async fn a_process_without_jobs_needs_no_decoder() {
+        let policy = || ffmpeg::FfmpegPolicy { ffmpeg: "/nowhere/ffmpeg".into(), ..Default::default() };
+        let profile = transcode::LadderProfile::default;
+        let serves = Duties { serves: true, works: false };
+        let (_, encoder) = decoder(policy(), profile(), serves).await.expect("starts");
+        let job = VerifyJob {
+            video: vocab::VideoId(1),
+            work_dir: "/nowhere".into(),
+            files: vec![],
+            expect: transcode::Expectation {
+                duration_ms: vocab::Millis(0),
+                fps: 30,
+                has_audio: false,
+                sizes: vec![],
+                segment_ms: vec![],
+            },
+            progress: Arc::new(|_| {}),
+        };
+        let said = encoder.verify(job).await.expect_err("none").to_string();
+        assert!(said.contains("runs no jobs"), "{said}");
+        let works = Duties { serves: false, works: true };
+        let said = decoder(policy(), profile(), works).await.err().expect("refused");
+        assert!(format!("{said:#}").starts_with("ffmpeg is not usable"), "{said:#}");
+    }
+
+    #[tokio::test]
+    async fn the_packaged_model_never_rejects_and_an_operators_own_may() {
+        let mut config = Config::default();
+        config.moderation.machine_may_reject = true;
+        let none = Duties::default();
+        config.moderation.classifier = "none:".into();
+        let said = build(&config, none).await.err().expect("refused").to_string();
+        assert_eq!(
+            said,
+            "moderation.machine_may_reject = true: there is no model that could reject. Name your own \
+             (onnx:/path/model.onnx), or set it to false"
+        );
+        let dir = tempfile::tempdir().expect("a directory");
+        let toy = onnx::toy::write(dir.path()).expect("written");
+        config.moderation.classifier = format!("onnx:{}", toy.model.display());
+        build(&config, none).await.expect("starts");
     }
 
     #[test]
