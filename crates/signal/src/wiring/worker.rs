@@ -2,7 +2,7 @@
 
 use super::house::House;
 use super::media::concurrency;
-use crate::config::{Config, Records};
+use crate::config::{Config, Encoding, Records};
 use ::identity::renewal::HOUSEKEEP_BATCH;
 use ::identity::{IssueError, Issuer};
 use async_trait::async_trait;
@@ -98,10 +98,17 @@ pub fn policy(config: &Config) -> WorkPolicy {
     }
     policy.drain =
         Millis::from_secs(i64::try_from(config.server.drain_s).unwrap_or(10).saturating_sub(2).max(1));
-    for kind in [JUDGE, ENCODE, SECOND_WAVE, TOP_RUNG, AV1_RUNGS] {
-        policy.concurrency.insert(kind.to_owned(), concurrency(config));
+    policy.concurrency.insert(JUDGE.to_owned(), concurrency(config));
+    for kind in [ENCODE, SECOND_WAVE, TOP_RUNG, AV1_RUNGS] {
+        policy.concurrency.insert(kind.to_owned(), encodes_at_once(config));
     }
     policy
+}
+
+/// Who waits for a service uses no core meanwhile; what it decodes of the answer queues for one in the engine.
+fn encodes_at_once(config: &Config) -> usize {
+    let by_service = config.encoding().is_ok_and(|by| by != Encoding::Ffmpeg);
+    if by_service { config.encoder.service_jobs.max(concurrency(config)) } else { concurrency(config) }
 }
 
 pub fn runner(house: &House, config: &Config) -> Runner {
@@ -163,6 +170,18 @@ mod tests {
     use stdx::{ManualClock, SeededEntropy};
     use vocab::{DeviceId, JobId};
     use work::{Job, NewJob};
+
+    #[test]
+    fn a_small_worker_has_many_videos_at_a_service_and_few_on_its_own_cores() {
+        let mut config = Config::default();
+        config.encoder.concurrency = 1;
+        let here = policy(&config);
+        assert_eq!((here.concurrency_of(JUDGE), here.concurrency_of(ENCODE)), (1, 1));
+        config.encoder.url = "mediaconvert://eu-central-1?role=arn:aws:iam::111122223333:role/r".into();
+        let there = policy(&config);
+        let encodes = if cfg!(feature = "aws") { 20 } else { 1 };
+        assert_eq!((there.concurrency_of(JUDGE), there.concurrency_of(ENCODE)), (1, encodes));
+    }
 
     #[tokio::test]
     async fn what_people_left_long_ago_is_forgotten_by_the_worker() {
