@@ -197,9 +197,12 @@ fn check_whole(video: &Stream, times: &Timeline, intake: &Intake) -> Result<(), 
     Ok(())
 }
 
+/// What is shown against the time it is shown for, and what is decoded against all the time there is: a cut by an
+/// edit list leaves pictures behind that are decoded and not shown.
 fn check_rate(times: &Timeline, intake: &Intake) -> Result<(), FailureReason> {
-    let seconds = (times.end_us - times.start_us).max(1_000_000) as u64;
-    let rate = times.pictures.saturating_mul(1_000_000) / seconds;
+    let rate = |count: u64, us: i64| count.saturating_mul(1_000_000) / us.max(1_000_000).unsigned_abs();
+    let shown = rate(times.pictures, times.end_us - times.start_us);
+    let rate = shown.max(rate(times.packets, times.packets_us));
     if rate > u64::from(intake.fps_max) {
         let text = format!("The video has {rate} pictures a second; up to {} are welcome.", intake.fps_max);
         return Err(refuse("media.unsupported_codec", text));
@@ -210,8 +213,8 @@ fn check_rate(times: &Timeline, intake: &Intake) -> Result<(), FailureReason> {
 /// A few bytes a picture are enough to ask for hours of decoding.
 fn check_cost(video: &Stream, times: &Timeline, intake: &Intake) -> Result<(), FailureReason> {
     let pixels = u64::from(video.width) * u64::from(video.height);
-    if pixels.saturating_mul(times.pictures) > intake.decoded_pixels_max {
-        let text = format!("{} pictures of this size are more than we take.", times.pictures);
+    if pixels.saturating_mul(times.packets) > intake.decoded_pixels_max {
+        let text = format!("{} pictures of this size are more than we take.", times.packets);
         return Err(refuse("media.too_large", text));
     }
     Ok(())

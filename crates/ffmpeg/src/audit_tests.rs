@@ -119,3 +119,32 @@ fn pictures_too_many_or_too_large_together_are_refused() {
     assert_eq!(rate(4_200, 40_000), Err("media.too_large".into()));
     assert_eq!(rate(33_333, 5_000), Ok(5_000));
 }
+
+/// A decoder decodes them all, whatever their times are.
+#[test]
+fn pictures_that_are_never_shown_or_share_a_moment_cost_as_much_as_others() {
+    let crowd = |time: Value, flags: &'static str| {
+        changed(move |s| {
+            let crowded = json!({ "stream_index": 0, "pts_time": time, "flags": flags });
+            s["packets"].as_array_mut().expect("packets").extend(std::iter::repeat_n(crowded, 3_000));
+        })
+        .map(|s| s.pictures)
+    };
+    for (time, flags) in [(json!("1.000000"), "__"), (Value::Null, "__"), (json!("1.000000"), "_D")] {
+        assert_eq!(crowd(time, flags), Err("media.unsupported_codec".into()), "{flags}");
+    }
+    // Spread over a time long enough, they are still too many of this size.
+    let spread = changed(|s| {
+        let hidden = |n: i64| json!({ "stream_index": 0, "pts_time": format!("-{n}.000000"), "flags": "_D" });
+        let packets = s["packets"].as_array_mut().expect("packets");
+        packets.extend((1..4_000).flat_map(|n| std::iter::repeat_n(hidden(n), 9)));
+        (s["streams"][0]["width"], s["streams"][0]["height"]) = (json!(4096), json!(2304));
+    });
+    assert_eq!(spread.map(|s| s.pictures), Err("media.too_large".into()));
+    // What a cut at a key frame leaves before the beginning is no attack.
+    let cut = changed(|s| {
+        let before = |n: i64| json!({ "stream_index": 0, "pts_time": format!("-{}.{:06}", n / 60, n % 60 * 16_666), "flags": "_D" });
+        s["packets"].as_array_mut().expect("packets").extend((1..=600).map(before));
+    });
+    assert_eq!(cut.map(|s| s.pictures), Ok(50));
+}

@@ -13,7 +13,12 @@ pub(crate) struct Timeline {
     pub gap_us: i64,
     /// How long a picture usually stands.
     pub frame_us: i64,
+    /// Moments at which a picture is shown.
     pub pictures: u64,
+    /// What a decoder is given: the pictures, those that are never shown, and those that share a moment.
+    pub packets: u64,
+    /// How long the packets take that have a time, shown or not.
+    pub packets_us: i64,
     pub key_frames: u64,
     /// The longest time from one key frame to the next, or to the end.
     pub key_gap_us: i64,
@@ -51,12 +56,17 @@ pub(crate) fn timeline(packets: &[Packet], stream: u32, origin_us: i64) -> Optio
     let usual = steps.get(steps.len() / 2).copied().or(last.1).unwrap_or(0).max(1);
     let own = last.1.filter(|d| *d > 0).unwrap_or(usual.min(LAST_PICTURE_US_MAX));
     let end_us = last.0.saturating_add(own);
+    let all = packets.iter().filter(|p| p.stream_index == stream);
+    let earliest =
+        all.clone().filter_map(Packet::pts_us).min().map_or(first, |pts| pts.saturating_sub(origin_us));
     Some(Timeline {
         start_us: first.max(0),
         end_us,
         gap_us: longest.max(own).max(first),
         frame_us: usual,
         pictures: times.len() as u64,
+        packets: all.count() as u64,
+        packets_us: end_us.saturating_sub(earliest),
         key_frames: keys.len() as u64,
         key_gap_us: longest_step(&keys, end_us),
         is_steady: is_steady(&steps, usual),
@@ -142,6 +152,14 @@ mod tests {
         let mut p = packets(&["0.0", "50.0", "100.0"], "0.0");
         p[2].duration_time = None;
         assert_eq!(timeline(&p, 0, 0).expect("pictures").end_us, 101_000_000);
+    }
+
+    #[test]
+    fn what_is_decoded_is_counted_whether_it_is_shown_or_not() {
+        let mut p = packets(&["-2.0", "-1.0", "0.0", "0.0", "0.0", "1.0", "1.0"], "1.0");
+        (p[0].flags, p[1].flags, p[6].pts_time) = ("KD_".into(), "_D_".into(), None);
+        let t = timeline(&p, 0, 0).expect("pictures");
+        assert_eq!((t.pictures, t.packets, t.packets_us), (2, 7, 4_000_000));
     }
 
     #[test]

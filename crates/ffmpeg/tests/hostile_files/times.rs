@@ -33,6 +33,11 @@ pub fn files() -> Vec<Hostile> {
             mkv::shown_at(grey, &times(|_| 0), 2_000.0),
         ),
         hostile(
+            "pictures_4000_at_each_moment.mkv",
+            "media.unsupported_codec",
+            mkv::shown_at(grey, &(0..120_000).map(|n| n / 4_000 * 33).collect::<Vec<_>>(), 1_000.0),
+        ),
+        hostile(
             "pictures_backwards.mkv",
             "published|media.unreadable|media.truncated",
             mkv::shown_at(grey, &times(|n| (60 - n) * 33), 2_000.0),
