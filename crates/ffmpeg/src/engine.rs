@@ -70,6 +70,15 @@ impl From<RunError> for MediaError {
     }
 }
 
+/// In pass B, where the file was decoded to its end once: what a child uses up now is the machine's affair or the
+/// encoder's, not the file's, and another try may end differently.
+pub(crate) fn ours(e: impl Into<MediaError>) -> MediaError {
+    match e.into() {
+        MediaError::Refused(why) => MediaError::Failed(format!("{}: {}", why.code, why.message)),
+        other => other,
+    }
+}
+
 impl Ffmpeg {
     /// Finds the programs and asks what they can do. Fails when something is missing that no work can
     /// do without; [`crate::doctor::examine`] says the same in words for a person.
@@ -245,5 +254,24 @@ fn trouble(trouble: Trouble) -> MediaError {
         Trouble::Greedy(_) => MediaError::Refused(greedy()),
         Trouble::Start(e) | Trouble::Io(e) => MediaError::Fault(e.into()),
         other => MediaError::Failed(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_child_uses_up_is_the_files_fault_in_pass_a_and_ours_in_pass_b() {
+        let spent =
+            || [Trouble::Greedy(2 << 30), Trouble::Stalled { after: Duration::from_secs(20), busy: true }];
+        for in_pass_a in spent().map(trouble) {
+            assert!(matches!(in_pass_a, MediaError::Refused(_)), "{in_pass_a:?}");
+        }
+        for in_pass_b in spent().map(|t| ours(RunError::Media(trouble(t)))) {
+            assert!(matches!(in_pass_b, MediaError::Failed(_)), "{in_pass_b:?}");
+        }
+        let full = ours(MediaError::Fault(Fault::full("no space left")));
+        assert!(matches!(full, MediaError::Fault(_)), "which uses up no attempt");
     }
 }

@@ -1,7 +1,7 @@
 //! Pass B: all rungs and the sound in one decode, and a look at the result like a player's.
 
 use crate::doctor::no_av1;
-use crate::engine::{Ffmpeg, Run};
+use crate::engine::{Ffmpeg, Run, ours};
 use crate::pass_b_args::{AUDIO, Given, pass_b, rung_file};
 use crate::room::Room;
 use async_trait::async_trait;
@@ -31,7 +31,7 @@ impl Encoder for Ffmpeg {
             media_ms: job.plan.start_ms.0 + job.plan.duration_ms.0,
             progress: job.progress.clone(),
         };
-        self.run(run).await?;
+        self.run(run).await.map_err(ours)?;
         let mut rungs = Vec::with_capacity(job.plan.rungs.len());
         for rung in &job.plan.rungs {
             let path = room.out.join(rung_file(rung));
@@ -53,7 +53,7 @@ impl Encoder for Ffmpeg {
 
     async fn verify(&self, job: VerifyJob) -> Result<(), MediaError> {
         let _permit = Self::permit(&self.0.encoding).await?;
-        self.look_at_all(&job).await?;
+        self.look_at_all(&job).await.map_err(ours)?;
         (job.progress)(100);
         Ok(())
     }

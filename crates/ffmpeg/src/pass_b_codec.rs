@@ -45,8 +45,11 @@ pub(crate) fn encoder(rung: &PlannedRung, profile: EncoderProfile, gop: u32, thr
                 2 * cap
             )
         }
-        // Closed GOPs of exactly this length are its default.
-        Codec::Av1 => format!("{AV1_OPTIONS} -crf {} -g {gop}", av1_crf(rung.crf_centi)),
+        // Closed GOPs of exactly this length are its default. By itself it takes every core, and memory with each.
+        Codec::Av1 => {
+            let crf = av1_crf(rung.crf_centi);
+            format!("{AV1_OPTIONS} -svtav1-params lp={threads} -crf {crf} -g {gop}")
+        }
     }
 }
 
@@ -79,7 +82,7 @@ mod tests {
     #[test]
     fn av1_has_a_key_frame_where_h264_has_one_and_no_cap() {
         let words = encoder(&rung(Codec::Av1), EncoderProfile::Tuned, 60, 3);
-        assert_eq!(words, "-c:v libsvtav1 -preset 10 -crf 28 -g 60");
+        assert_eq!(words, "-c:v libsvtav1 -preset 10 -svtav1-params lp=3 -crf 28 -g 60");
     }
 
     #[test]
