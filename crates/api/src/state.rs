@@ -21,6 +21,7 @@ use stdx::{Clock, Entropy, Fault};
 use telemetry::Indicators;
 use tokio::sync::Semaphore;
 use transcode::captions::CaptionsDesk;
+use transcode::cover::CoverDesk;
 use upload::Uploads;
 use utoipa::ToSchema;
 use work::JobStore;
@@ -38,6 +39,7 @@ pub struct Deps {
     pub library: Arc<dyn LibraryStore>,
     pub owners: Arc<Owners>,
     pub captions: Arc<CaptionsDesk>,
+    pub covers: Arc<CoverDesk>,
     pub jobs: Arc<dyn JobStore>,
     pub uploads: Arc<Uploads>,
     pub reviews: Arc<Reviews>,

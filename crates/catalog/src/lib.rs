@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod announcing;
+pub mod blocked;
 pub mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -19,6 +20,7 @@ pub mod visibility;
 pub mod words;
 
 pub use announcing::{Announcing, Listeners};
+pub use blocked::BlockedWords;
 pub use changes::{ChangeRate, Changes};
 pub use memory::{MemoryLibraryStore, MemoryVideoStore};
 pub use metadata::{FieldError, InvalidFields};
@@ -29,7 +31,8 @@ pub use port::{
 };
 pub use reach::VideoStoreExt;
 pub use video::{
-    Appeal, CaptionsFacts, Layout, Metadata, OwnersCaptions, Package, QualityFacts, Rates, RenditionFacts,
-    SoundFacts, SourceFacts, SpriteFacts, Tracks, Transform, VerdictFacts, Video,
+    Appeal, AskedCover, CaptionsFacts, Cover, CoverState, Layout, Metadata, OwnCover, OwnersCaptions, Package,
+    QualityFacts, Rates, RenditionFacts, SoundFacts, SourceFacts, SpriteFacts, Tracks, Transform,
+    VerdictFacts, Video,
 };
 pub use visibility::{Sight, Viewer, visible};

@@ -12,7 +12,7 @@ pub struct FieldError {
     /// As in the API: `title`, `hashtags[3]`, `transform.trim_end_ms`.
     pub field: String,
     /// Stable: `too_long`, `too_many`, `empty`, `control_character`, `not_a_word`, `negative`,
-    /// `not_after_start`, `too_short`, `out_of_range`.
+    /// `not_after_start`, `too_short`, `out_of_range`, `blocked_words`.
     pub code: &'static str,
     /// One plain sentence.
     pub message: String,
@@ -21,6 +21,11 @@ pub struct FieldError {
 impl FieldError {
     pub fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Self { field: field.into(), code, message: message.into() }
+    }
+
+    /// A word of the operator's list.
+    pub fn blocked(field: impl Into<String>, word: &str) -> Self {
+        Self::new(field, "blocked_words", format!("“{word}” cannot be used here."))
     }
 }
 
@@ -51,6 +56,25 @@ pub fn clean(meta: Metadata, policy: &MetadataPolicy) -> Result<Metadata, Invali
     let caption = text("caption", &meta.caption, policy.caption_chars_max, Lines::Many, &mut errors);
     let hashtags = hashtags(&meta.hashtags, policy, &mut errors);
     all(Metadata { title, caption, hashtags, visibility: meta.visibility }, errors)
+}
+
+/// Refuses what has words of the operator's list and was not there before: whoever changes something else, the
+/// audience perhaps, is not held up by an old title.
+pub fn check_words(new: &Metadata, old: &Metadata, policy: &MetadataPolicy) -> Result<(), InvalidFields> {
+    let mut errors = Vec::new();
+    let mut look = |field: String, text: &str| {
+        errors.extend(policy.blocked_words.find(text).map(|word| FieldError::blocked(field, &word)));
+    };
+    if new.title != old.title {
+        look("title".into(), &new.title);
+    }
+    if new.caption != old.caption {
+        look("caption".into(), &new.caption);
+    }
+    for (i, tag) in new.hashtags.iter().enumerate().filter(|(_, t)| !old.hashtags.contains(t)) {
+        look(format!("hashtags[{i}]"), tag);
+    }
+    all((), errors)
 }
 
 /// What an owner writes when asking for another look. May not be empty.

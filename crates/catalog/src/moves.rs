@@ -2,7 +2,7 @@
 //! none can have rules of its own.
 
 use crate::port::{Advance, Edit, Facts, VideoStoreError};
-use crate::video::{Metadata, Transform, Video};
+use crate::video::{Cover, Metadata, Transform, Video};
 use vocab::{Bytes, PackageId, Status, UserId};
 
 /// Whether `video` may go to `to`: the state machine, and the undo of a removal.
@@ -54,6 +54,9 @@ pub fn edited(video: &Video, revision: u64, edit: &Edit) -> Result<Video, VideoS
     }
     if let Some(captions) = &edit.captions {
         next.captions = captions.clone();
+    }
+    if let Some(cover) = &edit.cover {
+        next.cover = cover.clone();
     }
     next.captions_changes = edit.captions_changes.or(next.captions_changes);
     next.revision += 1;
@@ -109,6 +112,7 @@ fn tombstone(video: &Video, step: &Advance) -> Video {
         package: None,
         appeal: None,
         captions: Vec::new(),
+        cover: Cover::default(),
         captions_changes: None,
         ..video.clone()
     }

@@ -73,6 +73,7 @@ impl Owners {
             if meta == video.meta {
                 return Ok(video);
             }
+            metadata::check_words(&meta, &video.meta, &self.policy.metadata)?;
             let edit = Edit { meta: Some(meta), ..Edit::default() };
             match self.deps.videos.edit(id, video.revision, edit).await {
                 // The pipeline moved it meanwhile: look again.

@@ -1,5 +1,6 @@
 //! The numbers of the catalog.
 
+use crate::blocked::BlockedWords;
 use vocab::Millis;
 
 /// Records a single `get_many` may ask for.
@@ -17,6 +18,8 @@ pub struct MetadataPolicy {
     pub span_min: Millis,
     /// Longest video that is published.
     pub span_max: Millis,
+    /// What may not be written where viewers read it; empty = nothing is looked for.
+    pub blocked_words: BlockedWords,
 }
 
 impl Default for MetadataPolicy {
@@ -29,6 +32,7 @@ impl Default for MetadataPolicy {
             appeal_chars_max: 1_000,
             span_min: Millis::from_secs(1),
             span_max: Millis::from_secs(180),
+            blocked_words: BlockedWords::default(),
         }
     }
 }

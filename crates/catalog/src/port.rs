@@ -1,7 +1,7 @@
 //! What the catalog needs from an engine.
 
 use crate::changes::Changes;
-use crate::video::{Appeal, Metadata, OwnersCaptions, Package, SourceFacts, Transform, VerdictFacts, Video};
+use crate::video::{Appeal, Cover, Metadata, OwnersCaptions, Package, SourceFacts, Transform, VerdictFacts, Video};
 use async_trait::async_trait;
 use stdx::Fault;
 use vocab::{Bytes, FailureReason, Millis, PackageId, Status, UploadId, UserId, VideoId};
@@ -80,6 +80,7 @@ pub struct Edit {
     pub package: Option<Growth>,
     /// All of the owner's captions, by language.
     pub captions: Option<Vec<OwnersCaptions>>,
+    pub cover: Option<Cover>,
     pub captions_changes: Option<Changes>,
 }
 

@@ -1,6 +1,6 @@
 //! The catalog's own jobs: find videos whose job was lost, delete the bytes of removed ones.
 
-use crate::jobs::{ERASE, Eraser, SWEEP, WRITING, job_for, video_of};
+use crate::jobs::{COVER, CoverJob, ERASE, Eraser, SWEEP, WRITING, job_for, video_of};
 use crate::policy::CatalogPolicy;
 use crate::port::{Advance, Facts, VideoStore, VideoStoreError};
 use crate::video::Video;
@@ -142,8 +142,8 @@ impl Erase {
     }
 
     /// Whether a job of the video could still write bytes after the deletion. Such jobs are told to stop.
-    async fn is_worked_on(&self, id: VideoId, now: Millis) -> Result<bool, JobError> {
-        let mut busy = false;
+    async fn is_worked_on(&self, video: &Video, now: Millis) -> Result<bool, JobError> {
+        let (id, mut busy) = (video.id, false);
         for kind in WRITING {
             for state in [JobState::Ready, JobState::Running] {
                 let filter = JobFilter {
@@ -154,13 +154,54 @@ impl Erase {
                     ..JobFilter::default()
                 };
                 for job in self.jobs.list(filter).await? {
-                    // It may have ended meanwhile, which is as good.
-                    let _ = self.jobs.steer(job.id, Order::Cancel, now).await;
+                    self.stop(&job, now).await;
                     busy = true;
                 }
             }
         }
+        Ok(self.is_drawn_on(video, now).await? || busy)
+    }
+
+    /// The jobs of covers have keys of their own; few are alive at a time. A list by kind may be a moment behind,
+    /// by key it is not: the one that is looked at now is asked for by name.
+    async fn is_drawn_on(&self, video: &Video, now: Millis) -> Result<bool, JobError> {
+        let (id, mut busy) = (video.id, false);
+        if let Some(asked) = &video.cover.asked {
+            let key = CoverJob { video: id, n: asked.n, decisions: 0 }.key();
+            let filter =
+                JobFilter { kind: Some(COVER.to_owned()), key: Some(key), limit: 1, ..JobFilter::default() };
+            for job in self.jobs.list(filter).await?.iter().filter(|j| j.state.is_live()) {
+                self.stop(job, now).await;
+                busy = true;
+            }
+        }
+        for state in [JobState::Ready, JobState::Running] {
+            let mut before = None;
+            loop {
+                let filter = JobFilter {
+                    kind: Some(COVER.to_owned()),
+                    state: Some(state),
+                    before,
+                    limit: self.policy.sweep_batch,
+                    ..JobFilter::default()
+                };
+                let page = self.jobs.list(filter).await?;
+                for job in page.iter().filter(|j| CoverJob::of(j).is_ok_and(|c| c.video == id)) {
+                    self.stop(job, now).await;
+                    busy = true;
+                }
+                before = page.last().map(|j| j.id);
+                if page.len() < self.policy.sweep_batch {
+                    break;
+                }
+            }
+        }
         Ok(busy)
+    }
+
+    /// It may have ended meanwhile, which is as good.
+    async fn stop(&self, job: &Job, now: Millis) {
+        let _ = self.jobs.steer(job.id, Order::Cancel, now).await;
     }
 }
 
@@ -185,7 +226,7 @@ impl JobHandler for Erase {
         if now < due {
             return Ok(Outcome::Later { run_at: due });
         }
-        if self.is_worked_on(id, now).await? {
+        if self.is_worked_on(&video, now).await? {
             return Ok(Outcome::Later { run_at: now.saturating_add(self.policy.undo) });
         }
         for prefix in MediaKey::prefixes_of(id) {

@@ -117,6 +117,9 @@ pub struct Tracks {
     /// Rungs that were encoded in AV1 too, whether or not that was worth showing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub av1: Vec<RungName>,
+    /// SHA-256 of the owner's own picture that is its poster ([`OwnCover::sha256`]); `None` = one of the video.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover: Option<String>,
 }
 
 impl Tracks {
@@ -159,6 +162,57 @@ pub struct OwnersCaptions {
     /// 0 = of a time when drafts were named by their text.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub n: u64,
+}
+
+/// The owner's own picture as the cover. Nobody but moderators sees one that was not approved.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cover {
+    /// The one that was sent last, until it is approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<AskedCover>,
+    /// The one that viewers are shown, once there is a package; `None` = a picture of the video.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shown: Option<OwnCover>,
+}
+
+impl Cover {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A picture that waits for its approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedCover {
+    /// The revision that the record got with it. A later picture has a greater one: the last wins.
+    pub n: u64,
+    /// Of the file as it was sent.
+    pub sha256: String,
+    pub state: CoverState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CoverState {
+    /// Nobody has looked yet.
+    Checking,
+    /// A person is asked.
+    InReview,
+    /// It will not be shown.
+    Refused(FailureReason),
+}
+
+/// A picture that was approved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnCover {
+    /// As of [`AskedCover::n`].
+    pub n: u64,
+    /// Of the file as it was sent.
+    pub sent_sha256: String,
+    /// Of the picture that was made of it, judged and shown.
+    pub sha256: String,
+    pub blurhash: Option<String>,
 }
 
 /// One immutable package: a multivariant playlist over renditions, poster and sprite.
@@ -264,6 +318,8 @@ pub struct Video {
     /// By language.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub captions: Vec<OwnersCaptions>,
+    #[serde(default, skip_serializing_if = "Cover::is_none")]
+    pub cover: Cover,
     /// How often the captions changed lately; `None` = never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub captions_changes: Option<Changes>,
@@ -293,6 +349,7 @@ impl Video {
             removed_from: None,
             appeal: None,
             captions: Vec::new(),
+            cover: Cover::default(),
             captions_changes: None,
         }
     }
@@ -305,5 +362,31 @@ impl Video {
     /// Whether its owner deleted it, or it is gone for good.
     pub fn is_gone(&self) -> bool {
         matches!(self.status, Status::Removed | Status::Erased)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the first version wrote it. It must be readable for ever.
+    const OLD_COVER: &str = r#"{"asked":{"n":4,"sha256":"ab","state":{"refused":{"code":"hate","message":"No.","retryable":false}}},"shown":{"n":2,"sent_sha256":"cd","sha256":"ef","blurhash":null}}"#;
+
+    #[test]
+    fn the_first_cover_is_still_read_and_written() {
+        let reason = FailureReason::new("hate", "No.", false);
+        let asked = AskedCover { n: 4, sha256: "ab".into(), state: CoverState::Refused(reason) };
+        let shown = OwnCover { n: 2, sent_sha256: "cd".into(), sha256: "ef".into(), blurhash: None };
+        let cover = Cover { asked: Some(asked), shown: Some(shown) };
+        assert_eq!(serde_json::from_str::<Cover>(OLD_COVER).unwrap(), cover);
+        assert_eq!(serde_json::to_string(&cover).unwrap(), OLD_COVER);
+        let states = r#"["checking","in_review"]"#;
+        assert_eq!(serde_json::to_string(&[CoverState::Checking, CoverState::InReview]).unwrap(), states);
+        assert!(
+            !serde_json::to_string(&Video::reserved(VideoId(1), UserId(1), "k".into(), Millis(0)))
+                .unwrap()
+                .contains("cover\""),
+            "a record without one is written as before"
+        );
     }
 }

@@ -62,6 +62,7 @@ fn main() {
             &[
                 "a_package_grows_in_place_of_the_one_shown",
                 "captions_and_the_package_that_shows_them_change_in_one_step",
+                "a_cover_is_asked_for_and_shown_in_one_step_each",
             ],
         ),
         broken_shelf(

@@ -155,3 +155,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn words_of_the_operators_list_are_refused_where_they_are_new() {
+    use catalog::metadata::check_words;
+    let blocked_words = catalog::BlockedWords::new(["foul word"]);
+    let policy = MetadataPolicy { blocked_words, ..MetadataPolicy::default() };
+    let old = Metadata { title: "a foul word".into(), ..Metadata::default() };
+    let fresh = check_words(&old, &Metadata::default(), &policy).expect_err("refused");
+    assert_eq!((fresh.0[0].field.as_str(), fresh.0[0].code), ("title", "blocked_words"));
+    assert!(fresh.0[0].message.contains("foul word"));
+    // An old title does not keep its owner from changing the audience.
+    let private = Metadata { visibility: vocab::Visibility::Private, ..old.clone() };
+    assert!(check_words(&private, &old, &policy).is_ok());
+    let worse = Metadata { caption: "FOUL\nWORD".into(), ..old.clone() };
+    assert_eq!(check_words(&worse, &old, &policy).expect_err("refused").0[0].field, "caption");
+}

@@ -123,7 +123,8 @@ pub(crate) fn fit_box(source: &Source, long: u32, short: u32) -> (u32, u32) {
     }
 }
 
-fn even(numerator: u64, denominator: u64) -> u32 {
+/// A quotient, rounded to the nearest even number.
+pub(crate) fn even(numerator: u64, denominator: u64) -> u32 {
     let half = (numerator + denominator) / (2 * denominator.max(1));
     u32::try_from(2 * half.max(1)).unwrap_or(2)
 }

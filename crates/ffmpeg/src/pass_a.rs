@@ -7,7 +7,7 @@ use crate::pass_a_args::{COVER, COVER_THUMB, SPRITE, THUMBS, Wanted, pass_a, spr
 use crate::poster::{Thumb, best, blurhash_of, thumbs};
 use crate::room::Room;
 use async_trait::async_trait;
-use moderation::port::{CloserJob, Examination, ExamineJob, Examiner, MediaError, SampledFrame, Sprite};
+use moderation::port::{CloserJob, CoverJob, DrawnCover, Examination, ExamineJob, Examiner, MediaError, SampledFrame, Sprite};
 use std::path::PathBuf;
 use stdx::Fault;
 use vocab::Millis;
@@ -57,6 +57,10 @@ impl Examiner for Ffmpeg {
 
     async fn look_closer(&self, job: CloserJob) -> Result<Option<Vec<SampledFrame>>, MediaError> {
         self.closer_frames(job).await.map(Some)
+    }
+
+    async fn draw_cover(&self, job: CoverJob) -> Result<DrawnCover, MediaError> {
+        self.drawn_cover(job).await
     }
 }
 

@@ -6,7 +6,8 @@ use crate::port::{
     TrailFilter,
 };
 use crate::record::{
-    ClassifierId, Decider, Decision, JudgedFrame, LabelSummary, ModerationRecord, Resemblance, action,
+    ClassifierId, Decider, Decision, JudgedCover, JudgedFrame, LabelSummary, ModerationRecord, Resemblance,
+    action,
 };
 use std::sync::Arc;
 use testkit::{Case, case};
@@ -99,6 +100,20 @@ pub fn sample(video: u64) -> ModerationRecord {
         waiting_since: None,
         queued_at: Some(Millis(900)),
         appeal: Some("please look again".into()),
+        cover: Some(JudgedCover {
+            n: 7,
+            sent_sha256: "cd".repeat(32),
+            sha256: "ef".repeat(32),
+            blurhash: Some("LEHV6nWB2yk8pyo0adR*.7kCMdnj".into()),
+            findings: Vec::new(),
+            labels: Vec::new(),
+            unjudged: vec!["Violence".into()],
+            classifier: Some(ClassifierId { name: "toy".into(), version: "1".into() }),
+            policy_version: "p1".into(),
+            decisions: Vec::new(),
+            waiting_since: Some(Millis(800)),
+        }),
+        only_cover_waits: true,
     }
 }
 

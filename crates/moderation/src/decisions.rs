@@ -29,7 +29,7 @@ impl Reviews {
         let decision = self.decision_of(&ask)?;
         let video = desk.videos.get(ask.video).await?;
         let mut record = desk.store.get(ask.video).await?.ok_or(ReviewError::NotFound)?;
-        may_decide(video.status, ask.verdict, record.waiting_since.is_some())?;
+        may_decide(video.status, ask.verdict, record.video_waits())?;
         if ask.verdict == Verdict::Approve {
             self.may_approve(&record).await?;
         }
@@ -44,7 +44,7 @@ impl Reviews {
         Ok(record)
     }
 
-    fn decision_of(&self, ask: &Ask) -> Result<Decision, ReviewError> {
+    pub(crate) fn decision_of(&self, ask: &Ask) -> Result<Decision, ReviewError> {
         let policy = &self.0.desk.policy;
         let text = ask.reason.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
         if text.as_ref().is_some_and(|t| t.chars().count() > policy.text_max_chars) {
@@ -192,7 +192,7 @@ impl Reviews {
         }
         record.decisions.push(undoing);
         let since = *record.queued_at.get_or_insert(now);
-        record.waiting_since = Some(since);
+        record.enter_queue(since);
         let record = desk.store.save(record).await?;
         let blocked = self.0.blocks.find(&record.content_sha256).await?;
         if blocked.is_some_and(|b| b.video == Some(id) && b.added_at == last.at) {
@@ -226,9 +226,10 @@ impl Reviews {
         let detail = detail.chars().take(desk.policy.text_max_chars).collect();
         self.note(format!("{id}:report:{by}"), (by, action::REPORT), Some(id), detail).await?;
         let Some(mut record) = desk.store.get(id).await? else { return Ok(()) };
-        if record.waiting_since.is_none() && desk.videos.get(id).await?.status.is_readable() {
+        if !record.video_waits() && desk.videos.get(id).await?.status.is_readable() {
             let now = desk.clock.now();
-            (record.waiting_since, record.queued_at) = (Some(now), Some(now));
+            record.enter_queue(now);
+            record.queued_at = Some(now);
             match desk.store.save(record).await {
                 // Somebody else wrote: the complaint stands in the trail, and the next one asks again.
                 Ok(_) | Err(ModerationStoreError::Stale { .. }) => {}

@@ -53,6 +53,12 @@ pub fn of_files(seen: &Examination, policy: &LikenessPolicy) -> Likeness {
     Likeness { tiles, frames }
 }
 
+/// The likeness of one picture.
+pub fn of_picture(path: &Path, policy: &LikenessPolicy) -> Likeness {
+    let frames = open(path).map(|p| picture(&p, policy)).filter(|p| !p.is_empty());
+    Likeness { tiles: Vec::new(), frames: frames.into_iter().collect() }
+}
+
 fn open(path: &Path) -> Option<image::GrayImage> {
     image::open(path).ok().map(|picture| picture.into_luma8())
 }

@@ -1,7 +1,7 @@
 //! Every number and table of moderation.
 
 use serde::{Deserialize, Serialize};
-use vocab::Millis;
+use vocab::{Bytes, Millis};
 
 /// Which frames are looked at (Tier A).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +148,32 @@ pub struct Rule {
     pub review: Option<Trigger>,
 }
 
+/// Which pictures an owner may send for the cover. What passes is drawn anew at the size of a poster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CoverLimits {
+    /// Phones write 2–8 MB.
+    pub bytes_max: Bytes,
+    /// 50 megapixels, what the cameras of phones can do; as RGBA 200 MB, which a child has.
+    pub pixels_max: u64,
+    pub side_max: u32,
+    pub side_min: u32,
+    /// The longer side in shorter ones.
+    pub shape_max: u32,
+}
+
+impl Default for CoverLimits {
+    fn default() -> Self {
+        Self {
+            bytes_max: Bytes(10 << 20),
+            pixels_max: 50_000_000,
+            side_max: 12_000,
+            side_min: 64,
+            shape_max: 3,
+        }
+    }
+}
+
 /// What to do about labels of the table that the classifier cannot see at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -192,6 +218,7 @@ pub struct ModerationPolicy {
     pub machine_may_reject: bool,
     pub unjudged: Unjudged,
     pub likeness: LikenessPolicy,
+    pub cover: CoverLimits,
     /// A moderator may take a decision back for so long.
     pub undo_window_ms: Millis,
     /// An approved video waits so long before it is encoded. While it waits the approval can be
@@ -216,6 +243,7 @@ impl Default for ModerationPolicy {
             machine_may_reject: false,
             unjudged: Unjudged::Allow,
             likeness: LikenessPolicy::default(),
+            cover: CoverLimits::default(),
             undo_window_ms: Millis::from_secs(10),
             approve_grace_ms: Millis(0),
             judge_attempts: 5,

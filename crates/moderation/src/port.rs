@@ -4,6 +4,7 @@ use crate::phash::FrameHash;
 use crate::policy::SamplingPolicy;
 use crate::record::ModerationRecord;
 use crate::sampling::CloserPlan;
+use crate::still::Still;
 use async_trait::async_trait;
 use bytes::Bytes;
 use catalog::{SourceFacts, SpriteFacts, Transform};
@@ -97,6 +98,25 @@ pub struct Examination {
     pub loudness: Option<Loudness>,
 }
 
+/// One drawing anew of a picture that an owner sent.
+#[derive(Debug, Clone)]
+pub struct CoverJob {
+    pub video: VideoId,
+    /// The file as it came; read only.
+    pub source: PathBuf,
+    /// What its tables say, within the limits. They are a stranger's word.
+    pub still: Still,
+    /// An empty directory, as of [`ExamineJob`].
+    pub work_dir: PathBuf,
+}
+
+/// A picture in the format and size of a poster, upright, and nothing of the file it was made of but what one sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrawnCover {
+    pub jpeg: PathBuf,
+    pub blurhash: Option<String>,
+}
+
 /// Pass A: audit, frames, sprite, poster and loudness in one decode.
 #[async_trait]
 pub trait Examiner: Send + Sync + 'static {
@@ -107,6 +127,11 @@ pub trait Examiner: Send + Sync + 'static {
     /// what was near a threshold goes to a person.
     async fn look_closer(&self, _job: CloserJob) -> Result<Option<Vec<SampledFrame>>, MediaError> {
         Ok(None)
+    }
+
+    /// Draws an owner's picture anew. The file is as hostile as any.
+    async fn draw_cover(&self, _job: CoverJob) -> Result<DrawnCover, MediaError> {
+        Err(Fault::unavailable("nothing here draws covers").into())
     }
 }
 

@@ -55,6 +55,35 @@ pub struct Resemblance {
     pub decided_at: Millis,
 }
 
+/// What is remembered of the owner's own picture for the cover, the last one that was looked at. Its picture
+/// is `MediaKey::DraftCover` of `sha256`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JudgedCover {
+    /// Of [`catalog::AskedCover`]: which sending of a picture this is.
+    pub n: u64,
+    /// Of the file as it was sent.
+    pub sent_sha256: String,
+    /// Of the picture that was judged.
+    pub sha256: String,
+    pub blurhash: Option<String>,
+    pub findings: Vec<Finding>,
+    pub labels: Vec<LabelSummary>,
+    pub unjudged: Vec<String>,
+    /// `None` = no classifier looked at it.
+    pub classifier: Option<ClassifierId>,
+    pub policy_version: String,
+    /// Oldest first; the last one holds. They speak of `sha256`.
+    pub decisions: Vec<Decision>,
+    /// A person is asked about it since then.
+    pub waiting_since: Option<Millis>,
+}
+
+impl JudgedCover {
+    pub fn standing(&self) -> Option<&Decision> {
+        self.decisions.last()
+    }
+}
+
 /// Who or what decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,6 +153,15 @@ pub struct ModerationRecord {
     pub queued_at: Option<Millis>,
     /// The owner's words, when they asked for another look. Once a video.
     pub appeal: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover: Option<JudgedCover>,
+    /// Nothing but the cover is waited for.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub only_cover_waits: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl ModerationRecord {
@@ -146,13 +184,53 @@ impl ModerationRecord {
             waiting_since: None,
             queued_at: None,
             appeal: None,
+            cover: None,
+            only_cover_waits: false,
         }
     }
 
     /// The same video with other bytes: the history stays, nothing of it stands.
     pub fn begin_again(self, content_sha256: String, phase_seed: u64) -> Self {
         let fresh = Self::begin(self.video, content_sha256, phase_seed);
-        Self { revision: self.revision, decisions: self.decisions, appeal: self.appeal, ..fresh }
+        let mut record = Self {
+            revision: self.revision,
+            decisions: self.decisions,
+            appeal: self.appeal,
+            cover: self.cover,
+            ..fresh
+        };
+        record.leave_queue();
+        record
+    }
+
+    /// Since when a person is asked about the cover.
+    pub fn cover_waits_since(&self) -> Option<Millis> {
+        self.cover.as_ref().and_then(|c| c.waiting_since)
+    }
+
+    /// Whether a person is asked about the video itself.
+    pub const fn video_waits(&self) -> bool {
+        self.waiting_since.is_some() && !self.only_cover_waits
+    }
+
+    /// The video itself waits for a person, since then.
+    pub fn enter_queue(&mut self, since: Millis) {
+        (self.waiting_since, self.only_cover_waits) = (Some(since), false);
+    }
+
+    /// The video itself waits no longer; its cover may.
+    pub fn leave_queue(&mut self) {
+        self.waiting_since = self.cover_waits_since();
+        self.only_cover_waits = self.waiting_since.is_some();
+    }
+
+    /// Puts what is known of a cover in the place of what was known of the one before.
+    pub fn judge_cover(&mut self, cover: JudgedCover) {
+        let video_waits = self.video_waits();
+        self.cover = Some(cover);
+        if !video_waits {
+            self.leave_queue();
+        }
     }
 
     /// The index of the decision in force: the last one about these bytes that was not taken back.
@@ -168,9 +246,12 @@ impl ModerationRecord {
         self.standing_at().map(|i| &self.decisions[i])
     }
 
-    /// Why it waits for a person, as a stable word: `reported`, `appeal`, `escalated`,
+    /// Why it waits for a person, as a stable word: `cover` (that alone), `reported`, `appeal`, `escalated`,
     /// `near_threshold`, `no_classifier`, `unjudged`, or the code of the rule that asks.
     pub fn waits_for(&self) -> &str {
+        if self.only_cover_waits {
+            return "cover";
+        }
         let escalated = self.standing().filter(|d| d.verdict == Verdict::Escalate);
         match escalated.map(|d| (d.decided_by, d.reason_code.as_deref())) {
             None if self.waiting_since.is_some() => "reported",
@@ -212,9 +293,9 @@ impl ModerationRecord {
     pub fn decide(&mut self, decision: Decision) {
         if decision.verdict == Verdict::Escalate {
             let since = *self.queued_at.get_or_insert(decision.at);
-            self.waiting_since = Some(since);
+            self.enter_queue(since);
         } else {
-            self.waiting_since = None;
+            self.leave_queue();
         }
         self.decisions.push(decision);
     }

@@ -155,7 +155,7 @@ impl Reviews {
             }
         }
         let item = |record: ModerationRecord| {
-            let video = videos.iter().find(|v| v.id == record.video && is_queued(v.status))?.clone();
+            let video = videos.iter().find(|v| v.id == record.video && is_queued(v.status, &record))?.clone();
             Some(Waiting { video, since: record.waiting_since?, record })
         };
         let items = records.into_iter().filter_map(item).collect();
@@ -164,7 +164,7 @@ impl Reviews {
 
     /// An erased video waits for nobody; its history stays.
     async fn forget(&self, record: ModerationRecord) -> Result<(), ReviewError> {
-        let record = ModerationRecord { waiting_since: None, ..record };
+        let record = ModerationRecord { waiting_since: None, only_cover_waits: false, cover: None, ..record };
         match self.0.desk.store.save(record).await {
             Ok(_) | Err(ModerationStoreError::Stale { .. }) => Ok(()),
             Err(e) => Err(e.into()),
@@ -191,7 +191,7 @@ impl Reviews {
         for video in desk.videos.list_by_status(Status::InReview, until, desk.policy.page_max).await? {
             let record = desk.store.get(video.id).await?;
             let outcome = match record {
-                Some(r) if r.waiting_since.is_some() => continue,
+                Some(r) if r.video_waits() => continue,
                 Some(r) if is_left_behind(&r, &video) => {
                     desk.settle(&r, Facts::default()).await.map(drop).map_err(ReviewError::from)
                 }
@@ -230,7 +230,11 @@ impl Reviews {
         let desk = &self.0.desk;
         let video = desk.videos.get(id).await?;
         let record = desk.store.get(id).await?.ok_or(ReviewError::NotFound)?;
-        let mut same_content = desk.store.by_content(&record.content_sha256, SHOWN_BESIDE).await?;
+        // A video whose cover came before its file has no content yet.
+        let mut same_content = match record.content_sha256.as_str() {
+            "" => Vec::new(),
+            content => desk.store.by_content(content, SHOWN_BESIDE).await?,
+        };
         same_content.retain(|r| r.video != id);
         let blocked = self.0.blocks.find(&record.content_sha256).await?;
         let reports = TrailFilter {
@@ -270,9 +274,14 @@ impl Reviews {
     }
 }
 
-/// In review, or reported by a viewer while it is published.
-const fn is_queued(status: Status) -> bool {
-    matches!(status, Status::InReview | Status::Published | Status::Unlisted)
+/// In review, or reported by a viewer while it is published, or with a cover to look at.
+fn is_queued(status: Status, record: &ModerationRecord) -> bool {
+    match status {
+        Status::InReview | Status::Published | Status::Unlisted => true,
+        // Nobody will see the cover of these.
+        Status::Rejected | Status::Failed | Status::Removed | Status::Erased => false,
+        _ => record.only_cover_waits,
+    }
 }
 
 /// Whether the standing decision was made while the video was in this review, and did not get through.

@@ -36,6 +36,23 @@ pub struct Cue {
     text: String,
 }
 
+impl Cue {
+    /// What a viewer reads, without tags.
+    pub fn plain(&self) -> String {
+        let mut plain = String::with_capacity(self.text.len());
+        let mut is_tag = false;
+        for c in self.text.chars() {
+            match c {
+                '<' => is_tag = true,
+                '>' if is_tag => is_tag = false,
+                c if !is_tag => plain.push(c),
+                _ => {}
+            }
+        }
+        plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    }
+}
+
 /// Captions that were understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Captions {

@@ -173,6 +173,8 @@ fn objects() -> Vec<Value> {
         ("draft_poster", MediaKey::DraftPoster { video, digest }),
         ("draft_facts", MediaKey::DraftFacts { video, digest }),
         ("draft_captions", MediaKey::DraftCaptions { video, digest }),
+        ("sent_cover", MediaKey::SentCover { video, digest }),
+        ("draft_cover", MediaKey::DraftCover { video, digest }),
         ("multivariant", MediaKey::Multivariant { video, package }),
         ("media_playlist", MediaKey::MediaPlaylist { video, rendition }),
         ("init", MediaKey::Init { video, rendition }),

@@ -261,6 +261,7 @@ fn api_state(house: &Arc<House>, config: &Config, data: &DataDir) -> anyhow::Res
         library: Arc::clone(&house.library),
         owners: Arc::clone(&house.owners),
         captions: Arc::clone(&house.captions),
+        covers: Arc::clone(&house.covers),
         jobs: Arc::clone(&house.jobs),
         uploads: Arc::clone(&house.uploads),
         reviews: Arc::clone(&house.reviews),

@@ -4,14 +4,15 @@
 use crate::manifest;
 use crate::policy::CaptionsPolicy;
 use crate::port::{Content, MediaStore, MediaStoreError};
-use crate::shelf::ShelfError;
+use crate::shelf::{ShelfError, poster_source};
 use crate::transcoder::{TranscodeError, TranscoderDeps};
 use bytes::Bytes;
 use catalog::jobs::Eraser;
 use catalog::{
-    CaptionsFacts, Edit, Growth, OwnerError, Owners, OwnersCaptions, Package, Tracks, Video, VideoStore,
-    VideoStoreError, moves,
+    BlockedWords, CaptionsFacts, Edit, FieldError, Growth, InvalidFields, OwnCover, OwnerError, Owners,
+    OwnersCaptions, Package, Tracks, Video, VideoStore, VideoStoreError, moves,
 };
+use moderation::Draft;
 use moderation::record::digest_of;
 pub use packager::language_name;
 pub use packager::policy::CaptionLimits;
@@ -80,6 +81,7 @@ pub struct CaptionsDeps {
     pub eraser: Arc<dyn Eraser>,
     pub clock: Arc<dyn Clock>,
     pub limits: CaptionLimits,
+    pub blocked_words: BlockedWords,
     pub policy: CaptionsPolicy,
 }
 
@@ -118,6 +120,7 @@ impl CaptionsDesk {
         self.standing(owner, id).await?;
         let parsed = Captions::parse(file, &self.0.limits)?;
         let text = parsed.to_vtt(None);
+        self.check_words(&parsed)?;
         let sha256 = hex::encode(Sha256::digest(&text));
         let mut new = OwnersCaptions { language, sha256, cues: parsed.cues.len() as u32, n: 0 };
         let Some(n) = self.count(owner, id, |all| self.with(all, &new)).await? else {
@@ -136,6 +139,19 @@ impl CaptionsDesk {
                 self.withdraw(id, &new, &e).await;
                 Err(e)
             }
+        }
+    }
+
+    /// Nobody looks at what captions say but for the operator's list of words.
+    fn check_words(&self, captions: &Captions) -> Result<(), CaptionsError> {
+        let said: Vec<String> = captions.cues.iter().map(packager::Cue::plain).collect();
+        // In one text: a phrase may go on in the next caption.
+        match self.0.blocked_words.find(&said.join("\n")) {
+            Some(word) => {
+                let field = FieldError::blocked("captions", &word);
+                Err(OwnerError::Invalid(InvalidFields(vec![field])).into())
+            }
+            None => Ok(()),
         }
     }
 
@@ -211,8 +227,8 @@ impl CaptionsDesk {
         for _ in 0..TRIES {
             let video = self.standing(owner, id).await?;
             let before = video.captions.clone();
-            let captions = with(before.clone())?;
-            if let Some(video) = show(self.0.videos.as_ref(), self.0.media.as_ref(), video, captions).await? {
+            let edit = Edit { captions: Some(with(before.clone())?), ..Edit::default() };
+            if let Some(video) = show(self.0.videos.as_ref(), self.0.media.as_ref(), video, edit).await? {
                 return Ok((before, video));
             }
         }
@@ -260,12 +276,16 @@ fn busy(id: VideoId) -> CaptionsError {
 /// is nothing, the usual case.
 pub(crate) async fn settle(deps: &TranscoderDeps, mut video: Video) -> Result<(), TranscodeError> {
     for _ in 0..TRIES {
-        let is_settled = |p: &Package| p.tracks.captions == named_for(&video, &video.captions, p.duration_ms);
+        let own = video.cover.shown.as_ref().map(|c| &c.sha256);
+        let is_settled = |p: &Package| {
+            p.tracks.captions == named_for(&video, &video.captions, p.duration_ms)
+                && p.tracks.cover.as_ref() == own
+        };
         if !video.status.is_readable() || video.package.as_ref().is_none_or(is_settled) {
             return Ok(());
         }
-        let (id, captions) = (video.id, video.captions.clone());
-        if show(deps.videos.as_ref(), deps.media.as_ref(), video, captions).await?.is_some() {
+        let id = video.id;
+        if show(deps.videos.as_ref(), deps.media.as_ref(), video, Edit::default()).await?.is_some() {
             return Ok(());
         }
         video = match deps.videos.get(id).await {
@@ -276,20 +296,22 @@ pub(crate) async fn settle(deps: &TranscoderDeps, mut video: Video) -> Result<()
     Ok(())
 }
 
-/// Writes the list, and the package that shows it where viewers are shown one. `None`: look again.
-async fn show(
+/// Writes what the owner changed, and the package that shows it where viewers are shown one. `None`: look again.
+pub(crate) async fn show(
     videos: &dyn VideoStore,
     media: &dyn MediaStore,
     video: Video,
-    captions: Vec<OwnersCaptions>,
+    mut edit: Edit,
 ) -> Result<Option<Video>, CaptionsError> {
-    let mut edit = Edit { captions: Some(captions), ..Edit::default() };
-    let shown = video.package.as_ref().filter(|p| moves::may_grow(&video, p.id));
-    if let (Some(old), Some(captions)) = (shown, &edit.captions) {
-        let Some(new) = captioned(media, &video, old, captions).await? else { return Ok(None) };
+    let captions = edit.captions.as_ref().unwrap_or(&video.captions);
+    let cover = edit.cover.as_ref().unwrap_or(&video.cover);
+    let is_changed = *captions != video.captions || *cover != video.cover;
+    if let Some(old) = video.package.as_ref().filter(|p| moves::may_grow(&video, p.id)) {
+        let dressed = dressed(media, &video, old, (captions, cover.shown.as_ref())).await?;
+        let Some(new) = dressed else { return Ok(None) };
         edit.package = (new != *old).then_some(Growth { instead_of: old.id, package: new });
     }
-    if edit.package.is_none() && edit.captions.as_ref() == Some(&video.captions) {
+    if edit.package.is_none() && !is_changed {
         return Ok(Some(video));
     }
     match videos.edit(video.id, video.revision, edit).await {
@@ -299,27 +321,29 @@ async fn show(
     }
 }
 
-/// The package `old` with these captions, stored; `old` itself where it shows them. `None`: a text was replaced
-/// meanwhile.
-async fn captioned(
+/// The package `old` with these captions and this cover (`None` = the picture that pass A chose), stored; `old`
+/// itself where it shows them. `None`: a text was replaced meanwhile.
+async fn dressed(
     media: &dyn MediaStore,
     video: &Video,
     old: &Package,
-    captions: &[OwnersCaptions],
+    (captions, cover): (&[OwnersCaptions], Option<&OwnCover>),
 ) -> Result<Option<Package>, ShelfError> {
     let facts = store(media, video, captions, old.duration_ms).await?;
     if facts.len() < captions.len() {
         return Ok(None);
     }
-    if facts == old.tracks.captions {
+    let own = cover.map(|c| c.sha256.clone());
+    if facts == old.tracks.captions && own == old.tracks.cover {
         return Ok(Some(old.clone()));
     }
-    let id = package_id(video, old, &facts);
-    let tracks = Tracks { captions: facts, ..old.tracks.clone() };
-    let new = Package { id, tracks, ..old.clone() };
+    let (poster, blurhash) = poster(media, video, old, cover).await?;
+    let look = own.as_deref().or(blurhash.as_deref()).unwrap_or_default();
+    let id = package_id(video, old, (&facts, look));
+    let tracks = Tracks { captions: facts, cover: own, ..old.tracks.clone() };
+    let new = Package { id, tracks, blurhash, ..old.clone() };
     let (video, from) = (video.id, old.id);
-    let mut moved =
-        vec![(MediaKey::Poster { video, package: from }, MediaKey::Poster { video, package: id })];
+    let mut moved = vec![(poster, MediaKey::Poster { video, package: id })];
     if old.sprite.is_some() {
         moved.extend([
             (MediaKey::Sprite { video, package: from }, MediaKey::Sprite { video, package: id }),
@@ -333,6 +357,28 @@ async fn captioned(
     let playlist = manifest::multivariant(video, &new);
     media.put(MediaKey::Multivariant { video, package: id }, Content::Bytes(playlist.into())).await?;
     Ok(Some(new))
+}
+
+/// The poster that a package of `video` is to have in the place of that of `old`, and its blurhash.
+async fn poster(
+    media: &dyn MediaStore,
+    video: &Video,
+    old: &Package,
+    cover: Option<&OwnCover>,
+) -> Result<(MediaKey, Option<String>), ShelfError> {
+    let (id, own) = (video.id, cover.map(|c| c.sha256.as_str()));
+    if own == old.tracks.cover.as_deref() {
+        return Ok((MediaKey::Poster { video: id, package: old.id }, old.blurhash.clone()));
+    }
+    let content = video.content_sha256.as_deref().unwrap_or_default();
+    let source = poster_source(id, content, own)?;
+    if let Some(cover) = cover {
+        return Ok((source, cover.blurhash.clone()));
+    }
+    let digest = digest_of(content).ok_or_else(|| Fault::corrupt("a package without a source"))?;
+    let facts = media.get(MediaKey::DraftFacts { video: id, digest }).await?;
+    let draft: Draft = serde_json::from_slice(&facts).map_err(Fault::corrupt)?;
+    Ok((source, draft.blurhash))
 }
 
 /// Stores captions as renditions of a video of this length. The same captions have the same names. Those whose
@@ -371,12 +417,11 @@ fn named_for(video: &Video, captions: &[OwnersCaptions], duration: Millis) -> Ve
     facts.collect()
 }
 
-fn package_id(video: &Video, old: &Package, captions: &[CaptionsFacts]) -> PackageId {
+/// `look` says which poster: it may be another one while the renditions are the same.
+fn package_id(video: &Video, old: &Package, (captions, look): (&[CaptionsFacts], &str)) -> PackageId {
     let renditions = old.renditions.iter().map(|r| r.id.to_string());
-    // The poster may be another one while the renditions are the same.
-    let look = old.blurhash.clone().unwrap_or_default();
     let parts: Vec<String> =
-        renditions.chain([look]).chain(captions.iter().map(|c| c.id.to_string())).collect();
+        renditions.chain([look.to_owned()]).chain(captions.iter().map(|c| c.id.to_string())).collect();
     PackageId(named(video, "captioned package", &parts.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 

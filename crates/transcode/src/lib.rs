@@ -4,6 +4,7 @@ mod av1;
 pub mod captions;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod cover;
 mod error;
 pub mod growth;
 pub mod jobs;
@@ -20,6 +21,7 @@ mod strays;
 pub mod transcoder;
 pub mod waves;
 
+pub use cover::{CoverHandler, CoverKeeper};
 pub use growth::Grown;
 pub use jobs::{EncodeHandler, GrowHandler};
 pub use ladder::{LadderPlan, PlannedRung, plan};

@@ -43,6 +43,22 @@ pub struct LadderProfile {
     pub av1: Av1Policy,
 }
 
+/// How a job about a cover waits for what it was ordered for: an order is written before its reason is, so that
+/// no reason is left without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoverPolicy {
+    /// How long after the order the reason may still come.
+    pub order_patience: Millis,
+    pub look_again: Millis,
+    pub attempts: u32,
+}
+
+impl Default for CoverPolicy {
+    fn default() -> Self {
+        Self { order_patience: Millis::from_secs(60), look_again: Millis(300), attempts: 5 }
+    }
+}
+
 /// How hard H.264 is encoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

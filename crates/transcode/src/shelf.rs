@@ -17,6 +17,17 @@ use tokio::io::AsyncWriteExt;
 use vocab::ladder::START_RUNG;
 use vocab::{Kbps, MediaKey, Millis, PackageId, RenditionId, RungName, VideoId};
 
+/// Where the poster of a package comes from: the owner's own picture, or the one that pass A chose.
+pub(crate) fn poster_source(video: VideoId, content: &str, own: Option<&str>) -> Result<MediaKey, Fault> {
+    let digest =
+        digest_of(own.unwrap_or(content)).ok_or_else(|| Fault::corrupt("a poster without a digest"))?;
+    Ok(if own.is_some() {
+        MediaKey::DraftCover { video, digest }
+    } else {
+        MediaKey::DraftPoster { video, digest }
+    })
+}
+
 /// Why a package could not be put together or stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ShelfError {
@@ -199,7 +210,8 @@ impl Shelf<'_> {
         let (video, package) = (self.id(), self.names.package());
         let first = shelved.first().ok_or(PackError::Missing("rung"))?;
         let duration_ms = first.muxed.duration_ms();
-        self.put_pictures(draft, duration_ms).await?;
+        let own = self.video.cover.shown.as_ref();
+        self.put_pictures(draft, duration_ms, own.map(|c| c.sha256.as_str())).await?;
         let captions = captions::store(self.media, self.video, &self.video.captions, duration_ms).await?;
         let largest = shelved.last().unwrap_or(first);
         let made = Package {
@@ -211,11 +223,16 @@ impl Shelf<'_> {
             has_audio: first.muxed.has_audio || first.sound.is_some(),
             renditions: start_first(shelved).into_iter().map(|s| s.facts.clone()).collect(),
             segment_ms: first.muxed.segment_ms(),
-            blurhash: draft.blurhash.clone(),
+            blurhash: own.map_or_else(|| draft.blurhash.clone(), |c| c.blurhash.clone()),
             sprite: draft.sprite.clone(),
             pending: vec![],
             quality: None,
-            tracks: Tracks { sound: first.sound.clone(), captions, av1: vec![] },
+            tracks: Tracks {
+                sound: first.sound.clone(),
+                captions,
+                av1: vec![],
+                cover: own.map(|c| c.sha256.clone()),
+            },
         };
         let playlist = manifest::multivariant(video, &made);
         self.put(MediaKey::Multivariant { video, package }, playlist).await?;
@@ -238,7 +255,7 @@ impl Shelf<'_> {
         if other_sound || cuts != (old.segment_ms.clone(), old.fps_milli, old.has_audio) {
             return Err(ShelfError::OtherCuts);
         }
-        self.put_pictures(draft, old.duration_ms).await?;
+        self.put_pictures(draft, old.duration_ms, old.tracks.cover.as_deref()).await?;
         let kept = old.renditions.iter().filter(|r| !dropped.contains(&r.rung)).cloned();
         let renditions: Vec<RenditionFacts> = kept.chain(shelved.iter().map(|s| s.facts.clone())).collect();
         let largest = renditions.iter().max_by_key(|r| r.rung);
@@ -249,10 +266,17 @@ impl Shelf<'_> {
         Ok(grown)
     }
 
-    async fn put_pictures(&self, draft: &Draft, duration_ms: Millis) -> Result<(), ShelfError> {
+    /// `own`: the owner's picture, in the place of the one that pass A chose.
+    async fn put_pictures(
+        &self,
+        draft: &Draft,
+        duration_ms: Millis,
+        own: Option<&str>,
+    ) -> Result<(), ShelfError> {
         let (video, package) = (self.id(), self.names.package());
         let digest = digest_of(&draft.content_sha256).unwrap_or_default();
-        self.copy(MediaKey::DraftPoster { video, digest }, MediaKey::Poster { video, package }).await?;
+        let poster = poster_source(video, &draft.content_sha256, own)?;
+        self.copy(poster, MediaKey::Poster { video, package }).await?;
         if let Some(sprite) = &draft.sprite {
             self.copy(MediaKey::DraftSprite { video, digest }, MediaKey::Sprite { video, package }).await?;
             let cues = packager::sprite_vtt(&sheet(sprite, duration_ms));

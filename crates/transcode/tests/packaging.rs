@@ -2,7 +2,7 @@
 
 mod world;
 
-use catalog::{CatalogPolicy, Owners, OwnersDeps};
+use catalog::{BlockedWords, CatalogPolicy, OwnerError, Owners, OwnersDeps};
 use packager::policy::CaptionLimits;
 use packager::{Files, Packaging, Sound};
 use transcode::captions::{CaptionsDeps, CaptionsDesk, CaptionsError};
@@ -68,8 +68,9 @@ fn desk_of(world: &World, clock: Arc<ManualClock>) -> CaptionsDesk {
     let deps = OwnersDeps { videos: videos.clone(), jobs: world.jobs.clone(), clock: clock.clone() };
     let owners = Arc::new(Owners::new(deps, CatalogPolicy::default()));
     let media: Arc<dyn MediaStore> = world.media.clone();
-    let (eraser, limits, policy) = (world.media.clone(), CaptionLimits::default(), CaptionsPolicy::default());
-    CaptionsDesk::new(CaptionsDeps { owners, videos, media, eraser, clock, limits, policy })
+    let (limits, blocked_words) = (CaptionLimits::default(), BlockedWords::new(["foul word"]));
+    let (eraser, policy) = (world.media.clone(), CaptionsPolicy::default());
+    CaptionsDesk::new(CaptionsDeps { owners, videos, media, eraser, clock, limits, blocked_words, policy })
 }
 
 #[tokio::test]
@@ -127,6 +128,16 @@ async fn a_second_wave_keeps_the_sound_and_the_captions_of_the_first() {
     assert!(
         each.clone().count() == second.renditions.len() && each.clone().all(|l| l.contains("SUBTITLES="))
     );
+}
+
+#[tokio::test]
+async fn captions_with_words_of_the_operators_list_are_refused() {
+    let world = World::new().await.with(video(1)).await;
+    let refused = desk(&world).put(OWNER, VideoId(1), "en", &vtt("A <i>FÓUL</i>\nword &amp; more")).await;
+    let Err(CaptionsError::Owner(OwnerError::Invalid(fields))) = refused else { panic!("{refused:?}") };
+    assert_eq!((fields.0[0].field.as_str(), fields.0[0].code), ("captions", "blocked_words"));
+    assert!(world.get(1).await.captions.is_empty());
+    assert!(desk(&world).put(OWNER, VideoId(1), "en", &vtt("a fouled word")).await.is_ok());
 }
 
 #[tokio::test]

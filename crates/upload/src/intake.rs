@@ -2,7 +2,7 @@
 
 use crate::plan::{PartPlan, PlanError, plan};
 use crate::policy::UploadPolicy;
-use catalog::metadata::{clean, clean_transform};
+use catalog::metadata::{check_words, clean, clean_transform};
 use catalog::policy::MetadataPolicy;
 use catalog::{FieldError, InvalidFields, Metadata, Transform};
 use serde::Serialize;
@@ -64,7 +64,10 @@ pub fn intake(
             "content_type is a media type such as video/mp4",
         ));
     }
-    let meta = clean(ask.meta.clone(), catalog).map_err(|e| note(&mut errors, e)).ok();
+    let meta = clean(ask.meta.clone(), catalog)
+        .and_then(|meta| check_words(&meta, &Metadata::default(), catalog).map(|()| meta))
+        .map_err(|e| note(&mut errors, e))
+        .ok();
     // The length is not known yet; the audit says the rest.
     let transform = clean_transform(&ask.transform, None, catalog).map_err(|e| note(&mut errors, e)).ok();
     match (filename, plan, meta, transform) {
@@ -163,6 +166,16 @@ mod tests {
                 ("transform.trim_start_ms", "negative"),
             ]
         );
+    }
+
+    #[test]
+    fn words_of_the_operators_list_are_refused() {
+        let blocked_words = catalog::BlockedWords::new(["foul"]);
+        let policy = MetadataPolicy { blocked_words, ..MetadataPolicy::default() };
+        let meta = Metadata { hashtags: vec!["sun".into(), "Foul".into()], ..Metadata::default() };
+        let refused = intake(&StartUpload { meta, ..ask() }, &UploadPolicy::default(), &policy);
+        let Err(errors) = refused else { panic!("refused") };
+        assert_eq!((errors[0].field.as_str(), errors[0].code), ("hashtags[1]", "blocked_words"));
     }
 
     #[test]

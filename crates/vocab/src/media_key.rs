@@ -107,6 +107,16 @@ pub enum MediaKey {
         video: VideoId,
         digest: u64,
     },
+    /// A picture the owner sent for the cover, as it came. `digest` = first 16 hex digits of its hash.
+    SentCover {
+        video: VideoId,
+        digest: u64,
+    },
+    /// That picture drawn anew: what is judged and, once approved, shown. `digest` as above, of this file.
+    DraftCover {
+        video: VideoId,
+        digest: u64,
+    },
     Poster {
         video: VideoId,
         package: PackageId,
@@ -154,6 +164,8 @@ impl MediaKey {
             | Self::SingleFile { video, .. }
             | Self::Captions { video, .. }
             | Self::DraftCaptions { video, .. }
+            | Self::SentCover { video, .. }
+            | Self::DraftCover { video, .. }
             | Self::Poster { video, .. }
             | Self::Sprite { video, .. }
             | Self::SpriteVtt { video, .. } => *video,
@@ -201,6 +213,8 @@ impl MediaKey {
             Self::DraftCaptions { video, digest } => {
                 format!("review/{s:02x}/{video}/{digest:016x}/captions.vtt")
             }
+            Self::SentCover { video, digest } => format!("review/{s:02x}/{video}/{digest:016x}/cover"),
+            Self::DraftCover { video, digest } => format!("review/{s:02x}/{video}/{digest:016x}/cover.jpg"),
             Self::Poster { video, package } => format!("thumbnails/{s:02x}/{video}/{package}/poster.jpg"),
             Self::Sprite { video, package } => format!("sprites/{s:02x}/{video}/{package}/sprite.jpg"),
             Self::SpriteVtt { video, package } => format!("sprites/{s:02x}/{video}/{package}/sprite.vtt"),
@@ -236,7 +250,9 @@ impl MediaKey {
             | Self::DraftSprite { .. }
             | Self::DraftPoster { .. }
             | Self::DraftFacts { .. }
-            | Self::DraftCaptions { .. } => None,
+            | Self::DraftCaptions { .. }
+            | Self::SentCover { .. }
+            | Self::DraftCover { .. } => None,
             Self::Multivariant { video, package } => Some(format!("/v/{video}/{package}/main.m3u8")),
             Self::MediaPlaylist { video, rendition } => Some(format!("/v/{video}/{rendition}/media.m3u8")),
             Self::Init { video, rendition } => Some(format!("/v/{video}/{rendition}/init.mp4")),
@@ -279,8 +295,10 @@ impl MediaKey {
 
     pub const fn content_type(&self) -> &'static str {
         match self {
-            Self::Raw { .. } => "application/octet-stream",
+            // Nobody has looked at what either is.
+            Self::Raw { .. } | Self::SentCover { .. } => "application/octet-stream",
             Self::ReviewFrame { .. }
+            | Self::DraftCover { .. }
             | Self::DraftSprite { .. }
             | Self::DraftPoster { .. }
             | Self::Poster { .. }
@@ -304,7 +322,9 @@ impl MediaKey {
             | Self::DraftSprite { .. }
             | Self::DraftPoster { .. }
             | Self::DraftFacts { .. }
-            | Self::DraftCaptions { .. } => CacheClass::Private,
+            | Self::DraftCaptions { .. }
+            | Self::SentCover { .. }
+            | Self::DraftCover { .. } => CacheClass::Private,
             Self::Multivariant { .. }
             | Self::MediaPlaylist { .. }
             | Self::Init { .. }

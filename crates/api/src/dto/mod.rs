@@ -1,6 +1,7 @@
 //! What travels: one place for every shape that more than one route answers with.
 
 pub mod captions;
+pub mod cover;
 pub mod feed;
 pub mod hydrate;
 pub mod moderation;
@@ -13,6 +14,7 @@ pub mod user;
 pub mod video;
 
 pub use captions::CaptionsList;
+pub use cover::CoverStatus;
 pub use owner::Owner;
 pub use page::{Page, PageQuery};
 pub use playback::Playback;

@@ -1,5 +1,6 @@
 //! What a moderator's console is told.
 
+use crate::dto::cover::ReviewCover;
 use crate::dto::{Owner, Video};
 use moderation::{
     BlockEntry, Decision, JudgedFrame, LabelSummary, ModerationRecord, Reason, Resemblance, Trail,
@@ -26,7 +27,7 @@ pub struct QueueItem {
     pub title: String,
     pub created_at_ms: i64,
     pub waiting_ms: i64,
-    /// `reported`, `appeal`, `escalated`, `near_threshold`, `no_classifier`, `unjudged` or the code of
+    /// `cover` (only the owner's picture waits), `reported`, `appeal`, `escalated`, `near_threshold`, `no_classifier`, `unjudged` or the code of
     /// the rule that asks.
     pub reason: String,
     /// The hottest rule, 0–100.
@@ -162,6 +163,8 @@ pub struct Review {
     pub blocked: bool,
     /// Complaints of viewers, newest first.
     pub reports: Vec<TrailEntry>,
+    /// The owner's own picture for the cover, where one was looked at.
+    pub cover: Option<ReviewCover>,
 }
 
 /// What is said back after a decision or an undo.
@@ -185,6 +188,19 @@ pub enum Choice {
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ReviewAsk {
+    pub decision: Choice,
+    /// From `GET /v1/moderation/reasons`; needed to reject.
+    pub reason_code: Option<String>,
+    /// What the owner reads of a rejection; the reason's own text where it is left out.
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CoverReviewAsk {
+    /// The picture that was looked at.
+    pub n: u64,
+    /// `approve` or `reject`.
     pub decision: Choice,
     /// From `GET /v1/moderation/reasons`; needed to reject.
     pub reason_code: Option<String>,

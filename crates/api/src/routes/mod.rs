@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod captions;
 pub mod config;
+pub mod cover;
 pub mod demo;
 pub mod events;
 pub mod feed;
@@ -28,6 +29,7 @@ pub fn all() -> OpenApiRouter<ApiState> {
         .merge(auth::router())
         .merge(captions::router())
         .merge(config::router())
+        .merge(cover::router())
         .merge(demo::router())
         .merge(events::router())
         .merge(feed::router())

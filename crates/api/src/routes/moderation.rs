@@ -6,9 +6,10 @@ pub(crate) mod ticket;
 use crate::auth::{Caller, Moderator};
 use crate::body::{Json, Path, Query};
 use crate::cursor::{List, Position};
+use crate::dto::cover::ReviewCover;
 use crate::dto::moderation::{
-    BlockAsk, BlockedContent, Lookalike, Queue, QueueItem, Report, Review, ReviewAsk, ReviewClassifier,
-    ReviewFrame, ReviewReasons, ReviewRecord, TrailList,
+    BlockAsk, BlockedContent, CoverReviewAsk, Lookalike, Queue, QueueItem, Report, Review, ReviewAsk,
+    ReviewClassifier, ReviewFrame, ReviewReasons, ReviewRecord, TrailList,
 };
 use crate::dto::{self, Page, PageQuery};
 use crate::problem::Problem;
@@ -17,7 +18,7 @@ use crate::state::ApiState;
 use axum::extract::State;
 use catalog::Sight;
 use http::StatusCode;
-use moderation::{Ask, ModerationRecord, ReviewError, TrailFilter, Waiting};
+use moderation::{Ask, CoverAsk, ModerationRecord, ReviewError, TrailFilter, Waiting};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -28,6 +29,7 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .routes(routes!(queue))
         .routes(routes!(case))
         .routes(routes!(decide))
+        .routes(routes!(decide_cover))
         .routes(routes!(undo))
         .routes(routes!(reasons))
         .routes(routes!(block_list, block))
@@ -88,7 +90,10 @@ fn queue_item(state: &ApiState, w: Waiting, owner: dto::Owner, (by, now): (UserI
         waiting_ms: now.saturating_sub(since).get().max(0),
         reason: record.waits_for().to_owned(),
         top_score: record.top_score(),
-        poster_url: frame.map(|n| source::frame_url(state, video.id, n, by)),
+        poster_url: match &record.cover {
+            Some(c) if record.only_cover_waits => Some(source::cover_url(state, video.id, c.n, by)),
+            _ => frame.map(|n| source::frame_url(state, video.id, n, by)),
+        },
         duration_ms: video.source.as_ref().map(|s| s.duration_ms.get()),
         appeal: record.appeal,
     }
@@ -108,6 +113,10 @@ async fn case(
 ) -> Result<Json<Review>, Problem> {
     let detail = state.reviews.detail(id).await?;
     let record = detail.record;
+    let cover = record.cover.map(|c| {
+        let url = source::cover_url(&state, id, c.n, caller.user);
+        ReviewCover::of(c, &detail.video, url)
+    });
     let frame = |f: moderation::JudgedFrame| {
         let url = source::frame_url(&state, id, f.n, caller.user);
         ReviewFrame::of(f, url)
@@ -128,6 +137,7 @@ async fn case(
         appeal: record.appeal,
         blocked: detail.blocked.is_some(),
         reports: detail.reports.into_iter().map(Into::into).collect(),
+        cover,
     }))
 }
 
@@ -160,6 +170,32 @@ async fn decide(
     let ask = Ask { video: id, by: caller.user, verdict: decision.into(), reason_code, reason };
     let record = state.reviews.decide(ask).await?;
     Ok(Json(said(&state, record)))
+}
+
+/// Approves or rejects the owner's own picture for the cover. One that is shown is taken away by rejecting it.
+/// It comes into force with a job, a moment later; there is no undo, the owner can send it again.
+#[utoipa::path(post, path = "/v1/moderation/videos/{id}/cover/decision", tag = "moderation",
+    operation_id = "moderation_decide_cover", request_body = CoverReviewAsk,
+    params(("id" = String, Path, description = "Video id.")), security(("bearer" = [])), responses(
+        (status = 200, description = "Decided.", body = ReviewRecord),
+        (status = 409, description = "It waits for nobody, or the owner sent another picture."),
+    ))]
+async fn decide_cover(
+    State(state): State<ApiState>,
+    Moderator(caller): Moderator,
+    Path(id): Path<VideoId>,
+    Json(body): Json<CoverReviewAsk>,
+) -> Result<Json<ReviewRecord>, Problem> {
+    let CoverReviewAsk { n, decision, reason_code, reason } = body;
+    let ask = Ask { video: id, by: caller.user, verdict: decision.into(), reason_code, reason };
+    let record = state.reviews.decide_cover(CoverAsk { n, ask }).await?;
+    let cover = record.cover.as_ref();
+    Ok(Json(ReviewRecord {
+        video_id: id,
+        content_sha256: cover.map(|c| c.sha256.clone()).unwrap_or_default(),
+        undo_until_ms: None,
+        decisions: cover.into_iter().flat_map(|c| c.decisions.clone()).map(Into::into).collect(),
+    }))
 }
 
 /// Takes back one's own decision within ten seconds. An approval only until its encode starts.

@@ -60,6 +60,17 @@ async fn an_owner_adds_reads_and_takes_away_captions_of_a_published_video() {
 }
 
 #[tokio::test]
+async fn captions_with_a_blocked_word_are_refused_and_named() {
+    let h = house().await;
+    let owner = h.guest().await;
+    let id = h.video(&owner, Status::Reserved, Visibility::Public).await;
+    let file = FILE.replace("Hello", "Ｆｏｒｂｉｄｄｅｎ");
+    let reply = put(&h, Some(&owner), &format!("/v1/videos/{id}/captions/en"), file).await;
+    assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (400, "invalid-request"));
+    assert_eq!(reply.json()["errors"][0]["code"], "blocked_words");
+}
+
+#[tokio::test]
 async fn captions_before_publication_wait() {
     let h = house().await;
     let owner = h.guest().await;

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use catalog::{
-    Announcing, CatalogPolicy, Facts, LibraryStore, Listeners, MemoryLibraryStore, MemoryVideoStore, Owners,
-    OwnersDeps, Package, RenditionFacts, Video, VideoStore,
+    Announcing, BlockedWords, CatalogPolicy, Facts, LibraryStore, Listeners, MemoryLibraryStore,
+    MemoryVideoStore, Owners, OwnersDeps, Package, RenditionFacts, Video, VideoStore,
 };
 use delivery::memory::MemoryObjectReader;
 use delivery::{DeliveryPolicy, Origin, OriginDeps};
@@ -32,6 +32,7 @@ use telemetry::Indicators;
 use tower::ServiceExt;
 use transcode::MemoryMediaStore;
 use transcode::captions::{CaptionLimits, CaptionsDeps, CaptionsDesk};
+use transcode::cover::{CoverDeps, CoverDesk};
 use transcode::policy::CaptionsPolicy;
 use upload::{MemoryRawStore, MemoryUploadStore, UploadPolicy, Uploads, UploadsDeps};
 use vocab::{
@@ -198,7 +199,7 @@ pub async fn house_with(change: impl FnOnce(&mut Deps)) -> House {
     let desk = Desk {
         videos: videos.clone(),
         listener: listeners,
-        jobs,
+        jobs: jobs.clone(),
         store: Arc::new(MemoryModerationStore::default()),
         clock: ticking.clone(),
         policy: Arc::new(ModerationPolicy::default()),
@@ -219,6 +220,16 @@ pub async fn house_with(change: impl FnOnce(&mut Deps)) -> House {
         clock: ticking.clone(),
         limits: CaptionLimits::default(),
         policy: CaptionsPolicy::default(),
+        blocked_words: BlockedWords::new(["forbidden"]),
+    };
+    let covers = CoverDeps {
+        owners: owners.clone(),
+        videos: videos.clone(),
+        media: media.clone(),
+        jobs,
+        clock: ticking.clone(),
+        limits: moderation::CoverLimits::default(),
+        policy: transcode::policy::CoverPolicy::default(),
     };
     let mut deps = Deps {
         config: ApiConfig { public_url: PUBLIC_URL.into(), demo_enabled: true, ..ApiConfig::default() },
@@ -231,6 +242,7 @@ pub async fn house_with(change: impl FnOnce(&mut Deps)) -> House {
         library: library.clone(),
         owners,
         captions: Arc::new(CaptionsDesk::new(captions)),
+        covers: Arc::new(CoverDesk::new(covers)),
         jobs: job_store.clone(),
         uploads: Arc::new(Uploads::new(uploads, UploadPolicy::default(), CatalogPolicy::default().metadata)),
         reviews: Arc::new(Reviews::new(ReviewsDeps {

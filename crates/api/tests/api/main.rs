@@ -3,6 +3,7 @@
 mod authz;
 mod captions;
 mod connections;
+mod cover;
 mod documents;
 mod events;
 mod feed;

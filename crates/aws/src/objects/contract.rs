@@ -115,6 +115,8 @@ mod tests {
             MediaKey::SingleFile { video, rendition },
             MediaKey::Captions { video, rendition },
             MediaKey::DraftCaptions { video, digest: 1 },
+            MediaKey::SentCover { video, digest: 1 },
+            MediaKey::DraftCover { video, digest: 1 },
             MediaKey::Poster { video, package },
             MediaKey::Sprite { video, package },
             MediaKey::SpriteVtt { video, package },

@@ -5,8 +5,9 @@ use crate::changes::Changes;
 use crate::moves::may_move;
 use crate::port::{Advance, Edit, Facts, Growth, VideoStoreError};
 use crate::video::{
-    Appeal, CaptionsFacts, Layout, Metadata, OwnersCaptions, Package, QualityFacts, Rates, RenditionFacts,
-    SoundFacts, SourceFacts, SpriteFacts, Tracks, Transform, VerdictFacts, Video,
+    Appeal, AskedCover, CaptionsFacts, Cover, CoverState, Layout, Metadata, OwnCover, OwnersCaptions,
+    Package, QualityFacts, Rates, RenditionFacts, SoundFacts, SourceFacts, SpriteFacts, Tracks, Transform,
+    VerdictFacts, Video,
 };
 use futures::future::join_all;
 use testkit::{Case, case};
@@ -38,6 +39,10 @@ pub(super) fn cases() -> Vec<Case<Videos>> {
         case(
             "captions_and_the_package_that_shows_them_change_in_one_step",
             captions_and_the_package_that_shows_them_change_in_one_step,
+        ),
+        case(
+            "a_cover_is_asked_for_and_shown_in_one_step_each",
+            a_cover_is_asked_for_and_shown_in_one_step_each,
         ),
         case(
             "a_package_grows_only_while_viewers_are_shown_it",
@@ -94,8 +99,23 @@ fn full(n: u64) -> Video {
     v.published_at = facts.published_at;
     v.appeal = facts.appeal;
     v.captions = captions();
+    v.cover = Cover { asked: Some(asked()), shown: Some(own_cover()) };
     v.captions_changes = Some(COUNTED);
     v
+}
+
+fn asked() -> AskedCover {
+    let reason = FailureReason::new("cover.unreadable", "The picture cannot be read.", false);
+    AskedCover { n: 40, sha256: "ef".repeat(32), state: CoverState::Refused(reason) }
+}
+
+fn own_cover() -> OwnCover {
+    OwnCover {
+        n: 39,
+        sent_sha256: "12".repeat(32),
+        sha256: "34".repeat(32),
+        blurhash: Some("LEHV6nWB2yk8pyo0adR*.7kCMdnj".into()),
+    }
 }
 
 const RATES: Rates = Rates { peak_kbps: Kbps(90), average_kbps: Kbps(80) };
@@ -180,6 +200,7 @@ fn facts() -> Facts {
                 }),
                 captions: vec![CaptionsFacts { language: "pt-BR".into(), id: RenditionId(9) }],
                 av1: vec![RungName(360)],
+                cover: Some("34".repeat(32)),
             },
         }),
         published_at: Some(at(4)),
@@ -320,7 +341,7 @@ async fn an_erased_video_is_a_tombstone(videos: Videos) {
     let erased = videos.advance(step).await.expect("erased");
     assert_eq!((erased.id, erased.owner, erased.status), (video.id, OWNER, Status::Erased));
     let said = serde_json::to_string(&videos.get(video.id).await.expect("found")).expect("json");
-    for secret in ["Größe", "two", "straße", "abab", "fine", "LEHV6", "please"] {
+    for secret in ["Größe", "two", "straße", "abab", "fine", "LEHV6", "please", "efef", "3434"] {
         assert!(!said.contains(secret), "{secret} outlived the erasure");
     }
     let undo = Advance::new(video.id, Status::Erased, Status::Published, at(91));
@@ -400,6 +421,22 @@ async fn captions_and_the_package_that_shows_them_change_in_one_step(videos: Vid
     let counted = Edit { captions_changes: Some(COUNTED), ..Edit::default() };
     videos.edit(video.id, next.revision, counted).await.expect("edited");
     assert_eq!(videos.get(video.id).await.expect("found").captions_changes, Some(COUNTED));
+}
+
+async fn a_cover_is_asked_for_and_shown_in_one_step_each(videos: Videos) {
+    let video = shown(&videos, 1, Status::Published).await;
+    let asked = Cover { asked: Some(asked()), shown: None };
+    let edit = Edit { cover: Some(asked.clone()), ..Edit::default() };
+    let next = videos.edit(video.id, video.revision, edit.clone()).await.expect("edited");
+    assert_eq!((&next.cover, &next.package), (&asked, &video.package), "viewers see what they saw");
+    assert_eq!(videos.get(video.id).await.expect("found"), next);
+    assert!(is_stale(&videos.edit(video.id, video.revision, edit).await));
+    let own = Cover { asked: None, shown: Some(own_cover()) };
+    let late = Edit { cover: Some(own.clone()), ..grown(9, 2) };
+    assert!(is_stale(&videos.edit(video.id, next.revision, late).await), "all or nothing");
+    let edit = Edit { cover: Some(own.clone()), ..grown(1, 2) };
+    let next = videos.edit(video.id, next.revision, edit).await.expect("edited");
+    assert_eq!((next.cover, next.package), (own, Some(package(2))));
 }
 
 async fn a_package_grows_in_place_of_the_one_shown(videos: Videos) {

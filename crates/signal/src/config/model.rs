@@ -221,6 +221,9 @@ pub struct Moderation {
     pub lookalikes: String,
     /// What happens to labels no classifier judges: `allow` or `review`.
     pub unjudged: String,
+    /// Words and phrases that owners may not write in titles, captions, hashtags and captions files; nothing else
+    /// is looked for in texts.
+    pub blocked_words: Vec<String>,
     /// Whether your own model (`onnx:`) or Rekognition rejects what is over the limit; else a person decides.
     /// Never with the model that `make up` installs: it is too weak.
     pub machine_may_reject: bool,
@@ -240,6 +243,7 @@ impl Default for Moderation {
             endpoint: String::new(),
             lookalikes: "review".into(),
             unjudged: "allow".into(),
+            blocked_words: Vec::new(),
             machine_may_reject: false,
             reject_at: 98,
             reject_frames_min: 3,

@@ -8,20 +8,21 @@ use crate::data_dir::DataDir;
 use ::identity::GuestMerge;
 use async_trait::async_trait;
 use catalog::{
-    Announcing, CatalogPolicy, LibraryStore, Listeners, OwnerError, Owners, OwnersDeps, StatusListener,
-    Video, VideoStore,
+    Announcing, BlockedWords, CatalogPolicy, LibraryStore, Listeners, OwnerError, Owners, OwnersDeps,
+    StatusListener, Video, VideoStore,
 };
 use engagement::{EngagementPolicy, EngagementStore, Fold, Reactions};
 use events::Ingest;
 use feed::Feed;
-use moderation::{Desk, Moderator, ModeratorDeps, Reviews, ReviewsDeps};
+use moderation::{CoverLimits, Desk, Moderator, ModeratorDeps, Reviews, ReviewsDeps};
 use push::{Hub, HubDeps, PushPolicy};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, OnceLock};
 use stdx::{Clock, Entropy, Fault, OsEntropy, SystemClock};
 use telemetry::Indicators;
 use transcode::captions::{CaptionLimits, CaptionsDeps, CaptionsDesk};
-use transcode::policy::CaptionsPolicy;
+use transcode::cover::{CoverDeps, CoverDesk};
+use transcode::policy::{CaptionsPolicy, CoverPolicy};
 use transcode::{Transcoder, TranscoderDeps};
 use upload::{Uploads, UploadsDeps};
 use vocab::{Millis, Status, UserId, VideoId};
@@ -37,6 +38,7 @@ pub struct House {
     pub wake: Wake,
     pub owners: Arc<Owners>,
     pub captions: Arc<CaptionsDesk>,
+    pub covers: Arc<CoverDesk>,
     pub uploads: Arc<Uploads>,
     pub moderator: Moderator,
     pub reviews: Arc<Reviews>,
@@ -158,6 +160,7 @@ impl House {
             wake: base.wake,
             owners: pipeline.owners,
             captions: pipeline.captions,
+            covers: pipeline.covers,
             uploads: pipeline.uploads,
             moderator: pipeline.moderator,
             reviews: pipeline.reviews,
@@ -211,6 +214,7 @@ struct Pipeline {
     catalog_policy: CatalogPolicy,
     owners: Arc<Owners>,
     captions: Arc<CaptionsDesk>,
+    covers: Arc<CoverDesk>,
     uploads: Arc<Uploads>,
     moderator: Moderator,
     reviews: Arc<Reviews>,
@@ -225,10 +229,11 @@ impl Pipeline {
         stores: &Stores,
         media: Media,
     ) -> anyhow::Result<Self> {
-        let catalog_policy = CatalogPolicy {
+        let mut catalog_policy = CatalogPolicy {
             sweep_standing: Millis::from_secs(config.work.sweep_after_s),
             ..CatalogPolicy::default()
         };
+        catalog_policy.metadata.blocked_words = BlockedWords::new(&config.moderation.blocked_words);
         let owners = Owners::new(
             OwnersDeps {
                 videos: Arc::clone(&base.videos),
@@ -245,6 +250,7 @@ impl Pipeline {
             clock: Arc::clone(&base.clock),
             policy: Arc::new(media::moderation_policy(config, media.is_classified_here)?),
         };
+        let limits = desk.policy.cover.clone();
         let (judge_dir, encode_dir) = (data.scratch().join("judge"), data.scratch().join("encode"));
         std::fs::create_dir_all(&judge_dir)?;
         std::fs::create_dir_all(&encode_dir)?;
@@ -279,12 +285,14 @@ impl Pipeline {
         });
         let uploads = Arc::new(uploads(base, stores, &catalog_policy));
         let owners = Arc::new(owners);
-        let captions = Arc::new(captions(base, stores, &owners));
-        Ok(Self { catalog_policy, owners, captions, uploads, moderator, reviews, transcoder })
+        let blocked_words = catalog_policy.metadata.blocked_words.clone();
+        let captions = Arc::new(captions(base, stores, &owners, blocked_words));
+        let covers = Arc::new(covers(base, stores, &owners, limits));
+        Ok(Self { catalog_policy, owners, captions, covers, uploads, moderator, reviews, transcoder })
     }
 }
 
-fn captions(base: &Base, stores: &Stores, owners: &Arc<Owners>) -> CaptionsDesk {
+fn captions(base: &Base, stores: &Stores, owners: &Arc<Owners>, blocked_words: BlockedWords) -> CaptionsDesk {
     CaptionsDesk::new(CaptionsDeps {
         owners: Arc::clone(owners),
         videos: Arc::clone(&base.videos),
@@ -293,6 +301,19 @@ fn captions(base: &Base, stores: &Stores, owners: &Arc<Owners>) -> CaptionsDesk 
         clock: Arc::clone(&base.clock),
         limits: CaptionLimits::default(),
         policy: CaptionsPolicy::default(),
+        blocked_words,
+    })
+}
+
+fn covers(base: &Base, stores: &Stores, owners: &Arc<Owners>, limits: CoverLimits) -> CoverDesk {
+    CoverDesk::new(CoverDeps {
+        owners: Arc::clone(owners),
+        videos: Arc::clone(&base.videos),
+        media: Arc::clone(&stores.objects.media),
+        jobs: base.submit.clone(),
+        clock: Arc::clone(&base.clock),
+        limits,
+        policy: CoverPolicy::default(),
     })
 }
 

@@ -6,7 +6,7 @@ use crate::config::{Config, Encoding, Records};
 use ::identity::renewal::HOUSEKEEP_BATCH;
 use ::identity::{IssueError, Issuer};
 use async_trait::async_trait;
-use catalog::jobs::{AV1_RUNGS, ENCODE, JUDGE, SECOND_WAVE, TOP_RUNG};
+use catalog::jobs::{AV1_RUNGS, COVER, ENCODE, JUDGE, SECOND_WAVE, TOP_RUNG};
 use catalog::sweep::{Erase, Sweep};
 use engagement::{EngagementError, EngagementStore};
 use moderation::Reviews;
@@ -34,6 +34,7 @@ pub const KINDS: &[&str] = &[
     SECOND_WAVE,
     TOP_RUNG,
     AV1_RUNGS,
+    COVER,
     transcode::look::LOOK,
     upload::jobs::ARRIVED,
     upload::jobs::EXPIRE,
@@ -98,11 +99,23 @@ pub fn policy(config: &Config) -> WorkPolicy {
     }
     policy.drain =
         Millis::from_secs(i64::try_from(config.server.drain_s).unwrap_or(10).saturating_sub(2).max(1));
-    policy.concurrency.insert(JUDGE.to_owned(), concurrency(config));
+    for kind in [JUDGE, COVER] {
+        policy.concurrency.insert(kind.to_owned(), concurrency(config));
+    }
     for kind in [ENCODE, SECOND_WAVE, TOP_RUNG, AV1_RUNGS] {
         policy.concurrency.insert(kind.to_owned(), encodes_at_once(config));
     }
     policy
+}
+
+fn covers(house: &House) -> transcode::CoverKeeper {
+    transcode::CoverKeeper {
+        moderator: house.moderator.clone(),
+        videos: Arc::clone(&house.videos),
+        media: Arc::clone(&house.stores.objects.media),
+        clock: Arc::clone(&house.clock),
+        policy: transcode::policy::CoverPolicy::default(),
+    }
 }
 
 /// Who waits for a service uses no core meanwhile; what it decodes of the answer queues for one in the engine.
@@ -148,6 +161,7 @@ pub fn runner(house: &House, config: &Config) -> Runner {
         .handle(Arc::new(transcode::GrowHandler::new(house.transcoder.clone(), transcode::Wave::Second)))
         .handle(Arc::new(transcode::GrowHandler::new(house.transcoder.clone(), transcode::Wave::Top)))
         .handle(Arc::new(transcode::GrowHandler::new(house.transcoder.clone(), transcode::Wave::Av1)))
+        .handle(Arc::new(transcode::CoverHandler(covers(house))))
         .every(look_every, Arc::new(look))
         .handle(Arc::new(upload::jobs::Arrivals(Arc::clone(&house.uploads))))
         .handle(Arc::new(erase) as Arc<dyn JobHandler>)

@@ -265,6 +265,7 @@ pub fn video(id: u64) -> Video {
         published_at: None,
         removed_from: None,
         captions: vec![],
+        cover: catalog::Cover::default(),
         captions_changes: None,
     }
 }

@@ -22,7 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use vocab::{UserId, VideoId};
 
 pub fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(frame)).routes(routes!(original))
+    OpenApiRouter::new().routes(routes!(frame)).routes(routes!(cover)).routes(routes!(original))
 }
 
 /// What a stranger sent is shown, never run: no script, no frame, nothing fetched.
@@ -35,6 +35,11 @@ const CHUNK_BYTES: usize = 256 * 1024;
 
 pub(super) fn frame_url(state: &ApiState, id: VideoId, n: u16, by: UserId) -> String {
     format!("/v1/moderation/videos/{id}/frames/{n}?ticket={}", ticket::write(state, id, by))
+}
+
+/// Another picture has another address.
+pub(super) fn cover_url(state: &ApiState, id: VideoId, n: u64, by: UserId) -> String {
+    format!("/v1/moderation/videos/{id}/covers/{n}?ticket={}", ticket::write(state, id, by))
 }
 
 pub(super) fn source_url(state: &ApiState, id: VideoId, by: UserId) -> String {
@@ -65,13 +70,36 @@ async fn frame(
     Query(query): Query<TicketQuery>,
 ) -> Result<Response, Problem> {
     ticket::admit(&state, caller, query.ticket.as_deref(), id)?;
-    let jpeg = state.reviews.frame(id, n).await?;
+    Ok(picture(state.reviews.frame(id, n).await?))
+}
+
+fn picture(jpeg: Bytes) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "image/jpeg"),
         (header::CACHE_CONTROL, FRAME_CACHE),
         (header::CONTENT_SECURITY_POLICY, CSP),
     ];
-    Ok((headers, jpeg).into_response())
+    (headers, jpeg).into_response()
+}
+
+/// The picture that the owner sent for the cover, as it would be shown.
+#[utoipa::path(get, path = "/v1/moderation/videos/{id}/covers/{n}", tag = "moderation",
+    operation_id = "moderation_cover", security(("bearer" = [])), params(
+        ("id" = String, Path, description = "Video id."),
+        ("n" = u64, Path, description = "Which picture, as a case names it."),
+        TicketQuery,
+    ), responses(
+        (status = 200, description = "The picture.", content_type = "image/jpeg"),
+        (status = 404, description = "No such picture, or another one by now."),
+    ))]
+async fn cover(
+    State(state): State<ApiState>,
+    caller: MaybeCaller,
+    Path((id, n)): Path<(VideoId, u64)>,
+    Query(query): Query<TicketQuery>,
+) -> Result<Response, Problem> {
+    ticket::admit(&state, caller, query.ticket.as_deref(), id)?;
+    Ok(picture(state.reviews.cover(id, n).await?))
 }
 
 /// The file as its owner sent it, whole or by ranges. Who looked is noted.
