@@ -116,7 +116,8 @@ impl Moderator {
     }
 
     /// Brings an uploaded video to a verdict. Running it again changes nothing. The record is written once,
-    /// with its decision: runs that give the same `seed` look at the same frames, whichever of them is killed.
+    /// with its decision, and before that only where a closer look is taken, with what was said of the first
+    /// frames: runs that give the same `seed` look at the same frames, whichever of them is killed.
     pub async fn judge_from(&self, id: VideoId, attempt: Attempt, seed: u64) -> Result<Status, JudgeError> {
         let desk = &self.0.desk;
         let video = match desk.videos.get(id).await {

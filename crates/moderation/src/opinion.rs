@@ -1,5 +1,7 @@
 //! The machine's opinion: classify the frames, rule, write it down.
 
+mod kept;
+
 use crate::closer::Closer;
 use crate::likeness::Likeness;
 use crate::moderator::{Attempt, JudgeError, Moderator, again};
@@ -22,7 +24,8 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Moderator {
-    /// Looks at the frames, rules, and writes the record with its decision in one step.
+    /// Looks at the frames, rules, and writes the record with its decision in one step. Before a closer look it
+    /// writes down what was said of the frames: the classifier is not asked, and paid, again on every try.
     pub(crate) async fn decide(
         &self,
         mut record: ModerationRecord,
@@ -30,13 +33,17 @@ impl Moderator {
         blocked: Option<&BlockEntry>,
     ) -> Result<ModerationRecord, JudgeError> {
         let desk = &self.0.desk;
-        let answer = self.classify(&scene.seen.frames, 0, scene.attempt.last).await?;
+        let mut answer = kept::answer(&record, &scene.seen.frames, self.classifier_id().as_ref());
+        if answer.is_none() {
+            answer = self.classify(&scene.seen.frames, 0, scene.attempt.last).await?;
+            // One that did not answer has not looked.
+            record.classifier = self.classifier_id().filter(|_| answer.is_some());
+        }
         let judges = self.0.classifier.as_ref().filter(|_| answer.is_some()).map(|c| c.judges());
-        // One that did not answer has not looked.
-        record.classifier = self.classifier_id().filter(|_| answer.is_some());
         let mut judged = answer.unwrap_or_else(|| unseen(&scene.seen.frames));
         let mut ruling = verdict::rule(&judged, judges, &desk.policy);
         if let (Some(judges), false) = (judges, ruling.closer.is_empty()) {
+            record = self.keep_answer(record, &judged).await?;
             match self.look_closer(&record, scene, &ruling.closer).await? {
                 Closer::Cannot => {}
                 Closer::Failed => {

@@ -103,10 +103,7 @@ async fn bytes_swapped_under_the_closer_look_are_not_judged() {
     let rig = rig(95.0, &[]).await;
     *rig.examiner.closer.lock().expect("lock") = Closer::Swaps;
     assert!(matches!(rig.judge().await, Err(JudgeError::Changed("the file"))));
-    assert!(
-        moderation::ModerationStore::get(&*rig.store, VIDEO).await.expect("read").is_none(),
-        "nothing is decided"
-    );
+    assert!(rig.record().await.decisions.is_empty(), "nothing is decided");
     assert!(rig.encodes().await.is_empty());
 }
 
@@ -131,6 +128,26 @@ async fn what_a_service_does_not_see_is_cleared_and_paid_for_once() {
     assert!(record.unjudged.contains(&"Hate Symbols".to_owned()));
     rig.judge().await.expect("judged");
     assert_eq!(service.billed(), 1);
+}
+
+#[tokio::test]
+async fn the_classifier_is_asked_once_however_often_the_service_is() {
+    let (rig, service) = served(82.0, Some(vec![])).await;
+    let asked = || rig.classifier.as_ref().expect("a stub").asked.load(Ordering::SeqCst);
+    service.set_down(true);
+    for _ in 0..4 {
+        assert!(matches!(rig.judge().await, Err(JudgeError::SecondLook(_))));
+    }
+    let kept = rig.record().await;
+    assert_eq!(
+        (asked(), kept.revision, kept.decisions.len()),
+        (1, 1, 0),
+        "kept, once, and nothing is decided"
+    );
+    service.set_down(false);
+    assert_eq!(rig.judge().await.expect("judged"), Status::Approved);
+    assert_eq!(asked(), 1);
+    assert!(rig.record().await.frames.len() > kept.frames.len());
 }
 
 #[tokio::test]
