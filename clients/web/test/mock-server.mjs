@@ -112,6 +112,7 @@ export function makeServer() {
     ['PATCH', /^\/v1\/videos\/([^/]+)$/, ({ m, body }) => Object.assign(find(m[1]), body)],
     ['DELETE', /^\/v1\/videos\/([^/]+)$/, ({ m }) => void (state.own = state.own.filter((v) => v.id !== m[1] || ((state.removed = v), false)))],
     ['POST', /^\/v1\/videos\/([^/]+)\/restore$/, () => void state.own.unshift(state.removed)],
+    ['GET', /^\/v1\/videos\/([^/]+)\/cover$/, () => ({ own: false, pending: null })],
     ['POST', /^\/v1\/videos\/([^/]+)\/(appeal|retry)$/, ({ m }) => {
       const video = find(m[1]);
       Object.assign(video, m[2] === 'appeal' ? { status: 'in_review', verdict: null } : { status: 'uploaded', failure: null });

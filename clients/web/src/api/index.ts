@@ -21,6 +21,9 @@ export const videos = {
   restore: (video: string) => request<void>(`/v1/videos/${id(video)}/restore`, { method: 'POST', body: {} }),
   appeal: (video: string, message: string) => request<void>(`/v1/videos/${id(video)}/appeal`, { method: 'POST', body: { message } }),
   retry: (video: string) => request<void>(`/v1/videos/${id(video)}/retry`, { method: 'POST', body: {} }),
+  cover: (video: string) => request<T.CoverStatus>(`/v1/videos/${id(video)}/cover`),
+  sendCover: (video: string, file: Blob) => request<T.CoverStatus>(`/v1/videos/${id(video)}/cover`, { method: 'PUT', file, timeoutMs: 120_000 }),
+  removeCover: (video: string) => request<void>(`/v1/videos/${id(video)}/cover`, { method: 'DELETE' }),
   like: (video: string, on: boolean) =>
     request<{ liked: boolean; likes: number }>(`/v1/videos/${id(video)}/like`, { method: on ? 'PUT' : 'DELETE' }),
   save: (video: string, on: boolean) => request<{ saved: boolean }>(`/v1/videos/${id(video)}/save`, { method: on ? 'PUT' : 'DELETE' }),
@@ -91,6 +94,8 @@ export const moderation = {
   review: (video: string) => request<T.Review>(`/v1/moderation/videos/${id(video)}`),
   decide: (video: string, body: { decision: 'approve' | 'reject' | 'escalate'; reason_code?: string; reason?: string }) =>
     request<unknown>(`/v1/moderation/videos/${id(video)}/decision`, { method: 'POST', body }),
+  decideCover: (video: string, body: { n: number; decision: 'approve' | 'reject'; reason_code?: string; reason?: string }) =>
+    request<unknown>(`/v1/moderation/videos/${id(video)}/cover/decision`, { method: 'POST', body }),
   undo: (video: string) => request<void>(`/v1/moderation/videos/${id(video)}/undo`, { method: 'POST', body: {} }),
   reasons: () => request<{ items: T.ReasonOption[] } | T.ReasonOption[]>('/v1/moderation/reasons'),
 };

@@ -138,6 +138,14 @@ export interface Video {
   revision?: number;
 }
 
+/** The owner's own picture for the cover. */
+export interface CoverStatus {
+  /** Viewers are shown it, or will be. */
+  own: boolean;
+  /** The one that was sent last, until it is approved. */
+  pending: { state: 'checking' | 'in_review' | 'refused'; code?: string | null; reason?: string | null; retryable: boolean } | null;
+}
+
 export interface FeedItem extends Video {
   impression_id: string;
   reason?: { code: string; text: string };
@@ -251,6 +259,19 @@ export interface Review {
   appeal?: QueueItem['appeal'];
   blocked?: boolean;
   reports?: { at_ms: number; by: string; detail: string }[];
+  cover?: ReviewCover | null;
+}
+
+/** A picture that the owner sent for the cover. */
+export interface ReviewCover {
+  n: number;
+  waiting: boolean;
+  shown: boolean;
+  url: string;
+  classifier: { name: string; version: string } | null;
+  labels: Review['labels'];
+  unjudged: string[];
+  decisions: Decision[];
 }
 
 export interface ReasonOption {

@@ -7,6 +7,7 @@ import { format, t } from '../messages';
 import { Button, IconButton, ProblemState, Waiting, useLoad } from '../ui';
 import { AlertIcon, BackIcon, BanIcon, CheckIcon, PlayIcon, UserIcon } from '../ui/icons';
 import { AuthImage } from './AuthImage';
+import { CoverEvidence } from './CoverEvidence';
 import { type Choice } from './ModerationPage';
 
 interface Props {
@@ -39,8 +40,9 @@ export function Case({ id, item, onDecide, onBack }: Props) {
           )}
         </div>
       </header>
-      {review.error ? <ProblemState error={review.error} onRetry={review.reload} /> : !value ? <Waiting /> : <Evidence review={value} item={item} />}
-      <footer class="case-actions">
+      {review.error ? <ProblemState error={review.error} onRetry={review.reload} /> : !value ? <Waiting /> : <Evidence review={value} item={item} reload={review.reload} />}
+      {/* Where the cover alone waits, nothing is to be decided about the video. */}
+      <footer class="case-actions" hidden={item?.reason === 'cover'}>
         <Button disabled={!value} onClick={() => onDecide('approve')}>
           <CheckIcon size={18} />
           {t.moderation.approve} <kbd aria-hidden="true">A</kbd>
@@ -60,7 +62,7 @@ export function Case({ id, item, onDecide, onBack }: Props) {
 
 const PLAIN_SOURCE_MAX = 200 * 1024 * 1024;
 
-function Evidence({ review, item }: { review: Review; item: QueueItem | undefined }) {
+function Evidence({ review, item, reload }: { review: Review; item: QueueItem | undefined; reload: () => void }) {
   const player = useRef<HTMLVideoElement>(null);
   const [source, setSource] = useState('');
   const [failed, setFailed] = useState(false);
@@ -147,6 +149,7 @@ function Evidence({ review, item }: { review: Review; item: QueueItem | undefine
             </ul>
           </section>
         )}
+        {review.cover && <CoverEvidence id={review.video.id} cover={review.cover} onDecided={reload} />}
         {review.lookalike && <Lookalike like={review.lookalike} />}
         {review.video.caption && <p class="case-caption">{review.video.caption}</p>}
         <Labels review={review} />
@@ -254,6 +257,7 @@ function Unjudged({ review }: { review: Review }) {
           </li>
         ))}
       </ul>
+      <p class="small muted">{t.moderation.wordsUnjudged}</p>
     </section>
   );
 }

@@ -77,6 +77,8 @@ function Console({ id }: { id: string | null }) {
     queue.reload();
   };
   const decide = (choice: Choice, reason?: { code: string; text: string }) => {
+    // The picture alone waits: it has buttons of its own.
+    if (items.find((x) => x.video_id === id)?.reason === 'cover') return;
     if (id && !busy.current) deciding.current = settle(id, choice, reason);
   };
   const settle = async (id: string, choice: Choice, reason?: { code: string; text: string }) => {
@@ -101,7 +103,7 @@ function Console({ id }: { id: string | null }) {
   };
   useKeys(!rejecting, {
     a: () => decide('approve'),
-    r: () => id && setRejecting(true),
+    r: () => id && items.find((x) => x.video_id === id)?.reason !== 'cover' && setRejecting(true),
     e: () => decide('escalate'),
     u: () => void undo(),
     j: () => step(1),

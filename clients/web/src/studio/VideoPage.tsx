@@ -14,6 +14,7 @@ import { Details, type Words } from '../upload/Details';
 import { hashtagsOf, titleOf } from '../upload/check';
 import { nameOf } from './Grid';
 import { seconds } from './StudioPage';
+import { CoverCard } from './CoverCard';
 import { inFlight, isLive, statusText, stepsDone } from './status';
 import './studio.css';
 
@@ -99,6 +100,7 @@ function Body({ video, onChange, reload }: BodyProps) {
               </Button>
               <Delete video={video} />
             </div>
+            <CoverCard video={video} reload={reload} />
             <Numbers video={video} />
           </>
         )}
