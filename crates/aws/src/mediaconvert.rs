@@ -41,6 +41,7 @@ pub const ACTIONS: &[&str] = &[
     "mediaconvert:GetJob",
     "mediaconvert:SearchJobs",
     "mediaconvert:CancelJob",
+    "mediaconvert:GetQueue",
     "iam:PassRole",
 ];
 /// Of the role that the service takes on: read raw objects, write track files.

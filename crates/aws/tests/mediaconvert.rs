@@ -8,6 +8,8 @@ mod flow;
 mod golden;
 #[path = "mediaconvert/kills.rs"]
 mod kills;
+#[path = "mediaconvert/patience.rs"]
+mod patience;
 #[path = "mediaconvert/render.rs"]
 mod render;
 #[path = "mediaconvert/rig.rs"]
@@ -22,5 +24,6 @@ fn main() {
     let mut all = golden::trials();
     all.extend(flow::trials());
     all.extend(kills::trials());
+    all.extend(patience::trials());
     testkit::main(all)
 }

@@ -6,8 +6,11 @@
 //!    claim is ours and create it, with a token that the service knows for a minute;
 //! 3. remember its name; an event may have named it before;
 //! 4. wait: look at the row that events are written into, and now and then ask the service, which alone says how
-//!    the job ended;
+//!    the job ended; a look that fails is no news;
 //! 5. fetch the track files, which stay for days, so that nothing is billed again.
+//!
+//! A service or a table that is busy or out of reach, and a job that takes longer than one run waits, are no
+//! failure of the encode: [`put_off`] makes them a lack of room, which uses up no attempt of whoever asks.
 
 use super::event::Stage;
 use super::failure::ending;
@@ -20,12 +23,11 @@ use super::service::{Created, Service, State};
 use crate::dynamo::Read;
 use crate::objects::S3Objects;
 use ::moderation::port::MediaError;
-use ::transcode::per_title::Probed;
-use ::transcode::{EncodeJob, Encoded, Encoder, ProbeJob, VerifyJob};
+use ::transcode::{EncodeJob, Encoded, Encoder, VerifyJob};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use stdx::{Clock, Entropy, Fault, FaultKind, crash};
+use stdx::{Clock, Entropy, Fault, crash};
 use tokio::time::sleep;
 use vocab::{MediaKey, Millis};
 
@@ -103,42 +105,40 @@ impl MediaConvertEncoder {
             return Ok(id.clone());
         }
         let (service, policy) = (&self.0.service, &self.0.policy);
-        let found = service.find(claim, &task.order.input, policy.search_pages_max).await?;
+        let found = service.find(claim, &task.order.input, policy.search_pages_max).await.map_err(put_off)?;
         let id = match found {
             Some(id) => id,
             None => self.create(task, claim).await?,
         };
         crash::reached(CREATED);
-        let named = self.0.ledger.name(claim, &id).await?;
+        let named = self.0.ledger.name(claim, &id).await.map_err(put_off)?;
         crash::reached(NAMED);
         // `None`: the attempt is over already, by another run. The next one takes the claim as it stands.
-        named.ok_or_else(|| Fault::unavailable("another run has ended this attempt").into())
+        named.ok_or_else(|| Fault::full("another run has ended this attempt").into())
     }
 
     async fn create(&self, task: &Task<'_>, claim: &Claim) -> Result<String, MediaError> {
         let decided = self.0.clock.now();
-        if claim.attempt > self.0.policy.attempts_max {
-            let said = format!("{} jobs of MediaConvert came to nothing", claim.attempt - 1);
-            return Err(MediaError::Failed(said));
+        let (spent, policy) = (claim.spent_by(decided, &self.0.policy), &self.0.policy);
+        if spent >= policy.attempts_max {
+            return Err(MediaError::Failed(format!("{spent} jobs of MediaConvert came to nothing")));
         }
         let to = MediaKey::encoded_prefix(task.order.video, &task.work, claim.attempt);
         let request = task.order.request(&task.work, claim.attempt, &self.0.objects.uri_of(&to))?;
-        if !self.0.ledger.intend(claim).await? {
-            return Err(Fault::unavailable("another run works on this encode").into());
+        if !self.0.ledger.intend(claim).await.map_err(put_off)? {
+            return Err(Fault::full("another run works on this encode").into());
         }
-        if self.0.clock.now() > decided.saturating_add(self.0.policy.create_within) {
-            return Err(Fault::new(FaultKind::TimedOut, "too slow to create a job safely").into());
+        if self.0.clock.now() > decided.saturating_add(policy.create_within) {
+            return Err(Fault::full("too slow to create a job safely").into());
         }
         let cost = Self::estimate(&task.order);
         tracing::info!(
             video = %task.order.video, work = task.work, attempt = claim.attempt, outputs = cost.outputs,
             billed_ms = cost.billed.0, cost_micro_usd = cost.micros, "creating an encoding job"
         );
-        match self.0.service.create(request, &self.0.settings).await? {
+        match self.0.service.create(request, &self.0.settings).await.map_err(put_off)? {
             Created::Job(id) => Ok(id),
-            Created::Conflict => {
-                Err(Fault::new(FaultKind::Throttled, "somebody creates this encoding job already").into())
-            }
+            Created::Conflict => Err(Fault::full("somebody creates this encoding job already").into()),
         }
     }
 
@@ -147,14 +147,18 @@ impl MediaConvertEncoder {
         let policy = &self.0.policy;
         let until = self.0.clock.now().saturating_add(policy.patience);
         let (mut asked, mut ask_at, mut shown) = (0, Millis(i64::MIN), 0);
+        // Whether the service answered the last time: one that does not is asked no faster for an event.
+        let mut answers = true;
         loop {
             let now = self.0.clock.now();
-            let row = self.0.ledger.look(claim.video, &claim.work, Read::Eventual).await?;
-            let row = row.filter(|r| r.attempt == claim.attempt);
+            let row = self.0.ledger.look(claim.video, &claim.work, Read::Eventual).await;
+            let row = news(row, job_id)?.flatten().filter(|r| r.attempt == claim.attempt);
             let has_ended = row.as_ref().is_some_and(|r| r.stage == Stage::Ended);
             let mut percent = row.map_or(0, |r| r.percent);
-            if has_ended || now >= ask_at {
-                match self.0.service.state(job_id).await? {
+            if now >= ask_at || (has_ended && answers) {
+                let state = news(self.0.service.state(job_id).await, job_id)?;
+                answers = state.is_some();
+                match state.flatten() {
                     Some(State::Complete) => return Ok(Waited::Complete),
                     Some(State::Error(code, message)) => return Ok(self.failed(code, &message)),
                     Some(State::Canceled) => {
@@ -165,10 +169,7 @@ impl MediaConvertEncoder {
                     Some(State::Waiting) | None => {}
                 }
                 asked += 1;
-                let most = policy.poll.ceiling(asked).0.max(1);
-                // Between half and the whole: many jobs must not ask at once.
-                let jitter = (self.0.entropy.u64() % (most as u64 / 2 + 1)) as i64;
-                ask_at = now.saturating_add(Millis(most - jitter));
+                ask_at = now.saturating_add(self.pause(asked));
             }
             let bar = (u32::from(percent.min(100)) * u32::from(policy.encode_percent) / 100) as u8;
             if bar > shown {
@@ -176,11 +177,18 @@ impl MediaConvertEncoder {
                 (task.job.progress)(bar);
             }
             if now >= until {
-                let said = format!("job {job_id} has not ended yet: the next run waits on");
-                return Err(Fault::new(FaultKind::TimedOut, said).into());
+                return Err(
+                    Fault::full(format!("job {job_id} has not ended yet: the next run waits on")).into()
+                );
             }
             sleep(policy.look_every.to_duration()).await;
         }
+    }
+
+    /// Between half and the whole of what the policy says: many jobs must not ask at once.
+    fn pause(&self, asked: u32) -> Millis {
+        let most = self.0.policy.poll.ceiling(asked).0.max(1);
+        Millis(most - (self.0.entropy.u64() % (most as u64 / 2 + 1)) as i64)
     }
 
     fn failed(&self, code: Option<i32>, message: &str) -> Waited {
@@ -201,22 +209,44 @@ impl MediaConvertEncoder {
             // The file's own fault: the claim stays as it is, and so does the answer.
             Waited::Spent(MediaError::Refused(reason)) => return Err(MediaError::Refused(reason)),
             Waited::Spent(e) => {
-                self.0.ledger.spend(claim, &job_id, now).await?;
+                self.0.ledger.spend(claim, &job_id, now, &self.0.policy).await.map_err(put_off)?;
                 return Err(e);
             }
         }
         crash::reached(COMPLETE);
         let from = MediaKey::encoded_prefix(claim.video, &claim.work, claim.attempt);
-        match fetch(&self.0.objects, task.job, &from).await? {
+        let fetched = fetch(&self.0.objects, task.job, &from).await.map_err(|e| match e {
+            MediaError::Fault(fault) => put_off(fault).into(),
+            other => other,
+        });
+        match fetched? {
             Fetched::All(encoded) => {
                 (task.job.progress)(100);
                 Ok(encoded)
             }
             Fetched::Gone => {
-                self.0.ledger.spend(claim, &job_id, now).await?;
+                self.0.ledger.spend(claim, &job_id, now, &self.0.policy).await.map_err(put_off)?;
                 Err(MediaError::Failed(format!("nothing is left of job {job_id}: another one is made")))
             }
         }
+    }
+}
+
+/// A fault that passes by itself is no failure of the encode, and a few tries in as many seconds prove nothing:
+/// it becomes a lack of room, for which the job's owner comes back for days.
+fn put_off(fault: Fault) -> Fault {
+    if fault.is_retryable() { Fault::full(fault) } else { fault }
+}
+
+/// What a look brought; `None` = it failed in a way that passes, and the next one may bring more.
+fn news<T>(looked: Result<T, Fault>, job_id: &str) -> Result<Option<T>, Fault> {
+    match looked {
+        Ok(news) => Ok(Some(news)),
+        Err(fault) if fault.is_retryable() => {
+            tracing::debug!(%fault, job = job_id, "no news of an encoding job");
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
     }
 }
 
@@ -229,7 +259,7 @@ impl Encoder for MediaConvertEncoder {
     async fn encode(&self, job: EncodeJob) -> Result<Encoded, MediaError> {
         let task = self.task(&job)?;
         let holder = format!("{:032x}", self.0.entropy.u128());
-        let claim = self.claim(&task, &holder).await?;
+        let claim = self.claim(&task, &holder).await.map_err(put_off)?;
         let end = CancelOnDrop::new(self.clone());
         let done = self.run(&task, &claim, &end).await;
         // An answer of any kind: the job may go on, the next run waits for it.
@@ -237,10 +267,8 @@ impl Encoder for MediaConvertEncoder {
         done
     }
 
-    /// Two samples on this machine find the quality; a job for them would be billed for ten seconds each.
-    async fn probe(&self, job: ProbeJob) -> Result<Option<Probed>, MediaError> {
-        self.0.local.probe(job).await
-    }
+    // No probe: QVBR finds the quality of each video itself, and a plan that hangs on a measurement (which may
+    // fail, or be made by another program the next time) would be another piece of work, with another bill.
 
     async fn verify(&self, job: VerifyJob) -> Result<(), MediaError> {
         self.0.local.verify(job).await

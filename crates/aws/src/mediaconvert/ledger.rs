@@ -4,6 +4,7 @@
 //! looks for its job before it thinks of another.
 
 use super::event::{JobEvent, Stage};
+use super::policy::MediaConvertPolicy;
 use crate::dynamo::{Attr, Dynamo, Item, Key, Read, Table, Write};
 use serde::{Deserialize, Serialize};
 use stdx::Fault;
@@ -24,7 +25,8 @@ pub struct Claim {
     pub work: String,
     /// The run that waits for it now; an older one may still think it does.
     pub holder: String,
-    /// Counts the jobs that were wanted; from 1.
+    /// Counts the jobs that were wanted; from 1. Never goes back while the row stands: tokens and places of
+    /// files hang on it.
     pub attempt: u32,
     pub since: Millis,
     /// The attempt's job, once it is known.
@@ -32,6 +34,20 @@ pub struct Claim {
     /// Of the attempt's job, by its events.
     pub stage: Stage,
     pub percent: u8,
+    /// Jobs in a row that came to nothing, and when the last one did. Rows of the first version have neither.
+    #[serde(default)]
+    pub spent: u32,
+    #[serde(default)]
+    pub spent_at: Millis,
+}
+
+impl Claim {
+    /// Jobs in a row that came to nothing lately. A fault of the service or of the role may take hours to be
+    /// mended, and must not condemn a video for as long as the row is remembered.
+    pub fn spent_by(&self, now: Millis, policy: &MediaConvertPolicy) -> u32 {
+        let is_old = now.saturating_sub(self.spent_at) >= policy.forgive_after;
+        if is_old { 0 } else { self.spent }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -99,6 +115,8 @@ impl Ledger {
                 job_id: None,
                 stage: Stage::Submitted,
                 percent: 0,
+                spent: 0,
+                spent_at: Millis(0),
             });
             holder.clone_into(&mut claim.holder);
             (Some(claim.clone()), claim)
@@ -137,10 +155,17 @@ impl Ledger {
     }
 
     /// The attempt's job came to nothing: the next one may be made. Once, whoever says it.
-    pub async fn spend(&self, claim: &Claim, job_id: &str, now: Millis) -> Result<(), Fault> {
+    pub async fn spend(
+        &self,
+        claim: &Claim,
+        job_id: &str,
+        now: Millis,
+        policy: &MediaConvertPolicy,
+    ) -> Result<(), Fault> {
         self.change((claim.video, &claim.work), |stands| match stands {
             Some(mut s) if s.attempt == claim.attempt && s.job_id.as_deref() == Some(job_id) => {
                 s.attempt = s.attempt.saturating_add(1);
+                (s.spent, s.spent_at) = (s.spent_by(now, policy).saturating_add(1), now);
                 (s.job_id, s.stage, s.percent, s.since) = (None, Stage::Submitted, 0, now);
                 (Some(s), ())
             }
@@ -177,5 +202,16 @@ mod tests {
         let item = Item::new(1).s("work", "0000000000001#ab").s("body", body);
         let claim = read(&item).expect("read");
         assert_eq!((claim.attempt, claim.stage, claim.percent), (2, Stage::Progressing, 40));
+        assert_eq!(claim.spent_by(Millis(8), &MediaConvertPolicy::default()), 0, "it did not count them");
+    }
+
+    #[test]
+    fn jobs_that_came_to_nothing_are_forgiven_after_an_hour() {
+        let body = r#"{"video":"0000000000001","work":"ab","holder":"h","attempt":9,"since":7,"job_id":null,
+            "stage":"submitted","percent":0,"spent":5,"spent_at":1000}"#;
+        let claim: Claim = serde_json::from_str(body).expect("read");
+        let (policy, hour) = (MediaConvertPolicy::default(), 3_600_000);
+        assert_eq!(claim.spent_by(Millis(1_000 + hour - 1), &policy), policy.attempts_max);
+        assert_eq!(claim.spent_by(Millis(1_000 + hour), &policy), 0);
     }
 }

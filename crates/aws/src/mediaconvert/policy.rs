@@ -14,15 +14,18 @@ pub struct MediaConvertPolicy {
     /// The service itself is asked so often, for events that were lost: its limit is a few calls a second
     /// for the whole account.
     pub poll: Backoff,
-    /// A run gives up waiting after this; the next one waits on for the same job.
+    /// A run gives up waiting after this; the next one waits on for the same job, and no attempt is used up.
     pub patience: Millis,
-    /// Before a dropped run ends the job, so that another one may have taken it over.
+    /// Before a dropped run ends the job, so that another one may have taken it over: a lease must pass, and
+    /// the raw file is fetched and hashed before the claim changes hands.
     pub cancel_grace: Millis,
     /// Between the decision to create a job and the call there may be no more than this: a process that
     /// slept in between looks again first. Far below the minute for which the service knows a token.
     pub create_within: Millis,
-    /// Jobs that one claim may create; only what ended without a bill is followed by another.
+    /// Jobs in a row that one claim may create; only what ended without a bill is followed by another.
     pub attempts_max: u32,
+    /// So long after the last of them the count begins anew.
+    pub forgive_after: Millis,
     /// Pages of 20 jobs that a look-up reads.
     pub search_pages_max: u32,
     /// A claim is remembered so long. Less than its track files ([`crate::objects::ENCODED_DAYS`]).
@@ -37,9 +40,10 @@ impl Default for MediaConvertPolicy {
             look_every: Millis::from_secs(2),
             poll: Backoff { base: Millis::from_secs(15), cap: Millis::from_secs(60) },
             patience: Millis::from_secs(3_600),
-            cancel_grace: Millis::from_secs(20),
+            cancel_grace: Millis::from_secs(600),
             create_within: Millis::from_secs(10),
             attempts_max: 5,
+            forgive_after: Millis::from_secs(3_600),
             search_pages_max: 5,
             remember: Millis::from_secs(7 * 24 * 3_600),
             encode_percent: 95,
@@ -127,6 +131,16 @@ mod tests {
     fn a_claim_leaves_before_its_track_files_do() {
         let days = i64::from(crate::objects::ENCODED_DAYS);
         assert!(MediaConvertPolicy::default().remember < Millis::from_secs(days * 24 * 3_600));
+    }
+
+    #[test]
+    fn a_job_outlives_the_time_in_which_another_run_takes_it_over() {
+        // A lease of 60 s on DynamoDB, a look for due jobs, and the largest raw file at 50 Mbit/s.
+        let raw = crate::objects::S3Policy::default().raw_max.0 as i64;
+        let fetched = Millis(raw * 8 / 50_000);
+        assert!(
+            MediaConvertPolicy::default().cancel_grace > Millis::from_secs(60 + 10).saturating_add(fetched)
+        );
     }
 
     #[test]

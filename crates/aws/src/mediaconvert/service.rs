@@ -1,4 +1,4 @@
-//! The five calls to the service.
+//! The six calls to the service.
 
 use super::job::{JobSettings, Request, meta};
 use super::ledger::Claim;
@@ -130,10 +130,24 @@ impl Service {
         call.map(drop).map_err(|e| fault::of("ending an encoding job", e))
     }
 
-    /// Whether the service is there and lets us in. Costs nothing.
-    pub async fn check(&self, setting: &str) -> Result<(), String> {
+    /// Whether the service is there, lets us in, and has the queue (name or ARN; empty = the account's own).
+    /// Costs nothing.
+    pub async fn check(&self, setting: &str, queue: &str) -> Result<(), String> {
         let looked = self.client.search_jobs().max_results(1).send().await;
         let said = looked.map_err(|e| crate::checks::refusal(setting, &e));
-        said.map(drop).map_err(|e| format!("MediaConvert cannot be asked for its jobs: {e}"))
+        said.map_err(|e| format!("MediaConvert cannot be asked for its jobs: {e}"))?;
+        // The service knows queues by name alone.
+        let Some(name) = queue.rsplit('/').next().filter(|n| !n.is_empty()) else { return Ok(()) };
+        match self.client.get_queue().name(name).send().await {
+            Ok(_) => Ok(()),
+            Err(e) if e.as_service_error().is_some_and(|s| s.is_not_found_exception()) => Err(format!(
+                "MediaConvert has no queue {name} in this region: correct region or queue in {setting}, leave queue \
+                 out for the account's default, or create it"
+            )),
+            Err(e) => {
+                let said = crate::checks::refusal(setting, &e);
+                Err(format!("MediaConvert cannot be asked for its queue {name}: {said}"))
+            }
+        }
     }
 }

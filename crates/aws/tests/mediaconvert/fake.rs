@@ -41,6 +41,8 @@ pub struct Knobs {
     pub error: Option<(i64, &'static str)>,
     pub errors_left: u32,
     pub outputs: Outputs,
+    /// Every call is refused with this, and nothing happens.
+    pub refuses: Option<(u16, &'static str)>,
 }
 
 impl Default for Knobs {
@@ -54,6 +56,7 @@ impl Default for Knobs {
             error: None,
             errors_left: u32::MAX,
             outputs: Outputs::Good,
+            refuses: None,
         }
     }
 }
@@ -75,6 +78,7 @@ pub struct Ledger {
     calls: u64,
     pub throttled: u64,
     pub lost: u64,
+    pub refused: u64,
 }
 
 pub struct Fake {
@@ -154,6 +158,7 @@ impl Fake {
             .route("/2017-08-29/jobs", post(create))
             .route("/2017-08-29/jobs/{id}", get(look).delete(cancel))
             .route("/2017-08-29/search", get(search))
+            .route("/2017-08-29/queues/{name}", get(queue))
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), weather))
             .with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
@@ -171,6 +176,9 @@ impl Fake {
     /// What the month's bill would count: "only when a job reaches the COMPLETED status".
     pub fn billed(&self) -> usize {
         self.jobs().iter().filter(|j| j.status == "COMPLETE").count()
+    }
+    pub fn refused(&self) -> u64 {
+        self.shared.ledger().refused
     }
     pub fn struck(&self) -> (u64, u64) {
         let ledger = self.shared.ledger();
@@ -190,6 +198,10 @@ async fn weather(
         ledger.calls += 1;
         ledger.calls
     };
+    if let Some((status, code)) = knobs.refuses {
+        shared.ledger().refused += 1;
+        return refusal(status, code);
+    }
     let strikes = |every: u64| every > 0 && nth.is_multiple_of(every);
     if strikes(knobs.throttle_every) {
         shared.ledger().throttled += 1;
@@ -310,6 +322,13 @@ async fn look(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Resp
     match shared.ledger().jobs.iter().find(|j| j.id == id) {
         Some(job) => answer(200, &json!({"job": job.json()})),
         None => refusal(404, "NotFoundException"),
+    }
+}
+
+async fn queue(Path(name): Path<String>) -> Response {
+    match name.as_str() {
+        "Default" | "signal" => answer(200, &json!({"queue": {"name": name, "status": "ACTIVE"}})),
+        _ => refusal(404, "NotFoundException"),
     }
 }
 

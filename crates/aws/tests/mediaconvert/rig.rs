@@ -133,17 +133,28 @@ impl Rig {
         Service::new(Aws::with_http(to, http, Arc::new(OsEntropy)).await.mediaconvert())
     }
 
-    /// A process: over a wire that may end.
+    /// A process: over a wire that may end. It waits no longer than a dead one would.
     pub async fn encoder_over(&self, http: SharedHttpClient) -> MediaConvertEncoder {
         let dynamo = support::through(&self.ground.dynamo, &MEDIA_JOBS, http.clone()).await;
-        self.encoder_with(self.service(http).await, dynamo)
+        let policy = MediaConvertPolicy { patience: Millis(300), ..self.policy.clone() };
+        self.encoder_with(self.service(http).await, dynamo, policy)
     }
 
     pub async fn encoder(&self) -> MediaConvertEncoder {
-        self.encoder_with(self.service(aws::sdk::http_client()).await, self.ground.dynamo.clone())
+        self.encoder_by(self.policy.clone()).await
     }
 
-    fn encoder_with(&self, service: Service, dynamo: Dynamo) -> MediaConvertEncoder {
+    pub async fn encoder_by(&self, policy: MediaConvertPolicy) -> MediaConvertEncoder {
+        let service = self.service(aws::sdk::http_client()).await;
+        self.encoder_with(service, self.ground.dynamo.clone(), policy)
+    }
+
+    fn encoder_with(
+        &self,
+        service: Service,
+        dynamo: Dynamo,
+        policy: MediaConvertPolicy,
+    ) -> MediaConvertEncoder {
         MediaConvertEncoder::new(MediaConvertDeps {
             service,
             ledger: Ledger::new(dynamo, self.policy.remember),
@@ -152,7 +163,7 @@ impl Rig {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
             settings: settings(),
-            policy: self.policy.clone(),
+            policy,
         })
     }
 

@@ -16,12 +16,13 @@ use transcode::Encoder;
 
 const SETTING: &str = "encoder.url";
 
-struct ServiceAnswers(Service);
+/// The service, and the queue that jobs are put into.
+struct ServiceAnswers(Service, String);
 
 #[async_trait]
 impl Look for ServiceAnswers {
     async fn look(&self) -> Said {
-        self.0.check(SETTING).await
+        self.0.check(SETTING, &self.1).await
     }
 }
 
@@ -51,8 +52,9 @@ impl Remote {
         let connection = connect(base.entropy, &region, &base.config.encoder.endpoint).await;
         let service = Service::new(connection.mediaconvert());
         if base.duties.works {
-            service.check(SETTING).await.map_err(|said| anyhow::anyhow!("cannot start: {said}"))?;
-            self.checks.push(checks::just_seen("mediaconvert", ServiceAnswers(service.clone())));
+            service.check(SETTING, &queue).await.map_err(|said| anyhow::anyhow!("cannot start: {said}"))?;
+            let answers = ServiceAnswers(service.clone(), queue.clone());
+            self.checks.push(checks::just_seen("mediaconvert", answers));
         }
         let effort = if economy { Effort::Economy } else { Effort::Balanced };
         Ok(Arc::new(MediaConvertEncoder::new(MediaConvertDeps {
