@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`RekognitionClassifier`] | `FrameClassifier` on `DetectModerationLabels`, paced, a frame's bytes in the request |
 //! | [`RekognitionVideo`] | `SecondLook` on `StartContentModeration`: one paid job per content, killed anywhere |
+//! | [`Door`] | whether the service is there and lets us in, for the start and `/readyz` |
 //! | [`EndedLooks`] | hears from SQS that a job has ended, so that nobody has to ask |
 //!
 //! # Table `VideoLooks`
@@ -16,6 +17,7 @@
 //! | `state` | S | `claimed`, `started`, `ended`, `failed` |
 //! | `ask` | S or B | the request as it is sent, each time the same: bucket, object, token, topic … |
 //! | `lease_until`, `claimed_at` | N | who claimed it starts it until then; afterwards anybody does |
+//! | `sent_at`, `notes_sending` | N | when the request was first sent; without the second nobody wrote it down |
 //! | `job_id`, `told_at` | S, N | the job, and when a message said that it has ended |
 //! | `body`, `model` | S or B, S | what was seen, and by which model version; or |
 //! | `why` | S | why there will be no answer |
@@ -25,10 +27,12 @@
 //!
 //! The row is written before the job is started and keeps the request word for word. The token of the request
 //! is the content hash: the service answers the same token with the same job, so a start repeated by
-//! another process after a crash costs nothing. Rekognition does not say for how long it knows a token; a claim
-//! that is older than `token_trusted` and has no job is given to people instead of being started again. A message
+//! another process after a crash costs nothing. Rekognition does not say for how long it knows a token; a request
+//! that was first sent longer than `token_trusted` ago and has no job is given to people instead of being sent
+//! again. One that was never sent, because it waits for a place, waits for as long as it must. A message
 //! carries the job's tag, which is the content hash too: it names the job of a claim whose answer was lost.
 
+mod door;
 mod ended;
 mod frames;
 mod labels;
@@ -37,6 +41,7 @@ pub mod policy;
 mod rows;
 mod video;
 
+pub use door::Door;
 pub use ended::{EndedDeps, EndedLooks, LOOK_QUEUE, LOOK_TOPIC};
 pub use frames::RekognitionClassifier;
 pub use labels::JUDGES;

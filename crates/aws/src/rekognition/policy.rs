@@ -23,7 +23,8 @@ pub struct RekognitionPolicy {
     pub open_job_max: Millis,
     /// Whoever claimed a content has so long to start its job.
     pub claim_lease: Millis,
-    /// A claim of this age without a job is not started again: nobody knows whether its token is still known.
+    /// A request first sent so long ago, without a job, is not sent again: nobody knows whether its token is
+    /// still known.
     pub token_trusted: Millis,
     /// The row is looked at so often, for what other processes wrote.
     pub look_every: Duration,

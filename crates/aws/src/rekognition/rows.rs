@@ -21,6 +21,10 @@ const CLAIMED: &str = "claimed";
 const STARTED: &str = "started";
 const ENDED: &str = "ended";
 const FAILED: &str = "failed";
+/// When the words of `ask` were first sent.
+const SENT_AT: &str = "sent_at";
+/// Stands in rows of programs that write [`SENT_AT`].
+const NOTES_SENDING: &str = "notes_sending";
 
 /// A request, word for word: with the same token other words are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,10 +51,24 @@ pub struct Look {
     pub ask: Ask,
     pub claimed_at: Millis,
     pub lease_until: Millis,
+    /// Since when a job may stand behind the token; `None` = it was never sent. A row of the first programs does
+    /// not say: theirs counts from the claim.
+    pub sent_at: Option<Millis>,
     pub job_id: Option<String>,
     pub started_at: Millis,
     pub is_told: bool,
     pub end: Option<End>,
+}
+
+/// How a claim is given back.
+#[derive(Debug, Clone, Copy)]
+pub enum Back<'a> {
+    /// A job may stand behind its token, or whether one does is known already.
+    AsItStands,
+    /// The service has answered that it started nothing with these words, which were not sent before.
+    Unsent,
+    /// With other words, where the old ones can be used no more.
+    With(&'a Ask),
 }
 
 /// `(moment, label, confidence)`; no number = the service gave none.
@@ -85,9 +103,13 @@ fn look(item: &Item) -> Result<Look, Fault> {
         FAILED => Some(End::Why(item.get_s("why")?.to_owned())),
         _ => None,
     };
+    let claimed_at = Millis(item.get_n("claimed_at")?);
+    let is_noted = item.opt_n(NOTES_SENDING).is_some();
+    let sent_at = item.opt_n(SENT_AT).map(Millis).or_else(|| (!is_noted).then_some(claimed_at));
     Ok(Look {
         ask: item.get_document("ask")?,
-        claimed_at: Millis(item.get_n("claimed_at")?),
+        claimed_at,
+        sent_at,
         lease_until: Millis(item.get_n("lease_until")?),
         job_id: item.opt_s("job_id").map(str::to_owned),
         started_at: Millis(item.opt_n("started_at").unwrap_or(0)),
@@ -123,6 +145,7 @@ impl Looks {
             .s("state", CLAIMED)
             .document("ask", ask)?
             .n("claimed_at", self.clock.now().0)
+            .n(NOTES_SENDING, 1)
             .n("lease_until", self.lease());
         Ok(self.dynamo.put_new(&VIDEO_LOOKS, item).await? == Put::Written)
     }
@@ -140,16 +163,27 @@ impl Looks {
         .map(Option::flatten)
     }
 
-    /// Lets others start it; with other words where the old ones can be used no more.
-    pub async fn give_back(&self, content: &str, other: Option<&Ask>) -> Result<(), Fault> {
+    /// Said before the request is sent. Whether it is sent for the first time.
+    pub async fn sending(&self, content: &str) -> Result<bool, Fault> {
+        self.change(content, |look, item| match look.sent_at {
+            None => Ok((Write::Put(item.clone().n(SENT_AT, self.clock.now().0)), true)),
+            Some(_) => Ok((Write::Keep, false)),
+        })
+        .await
+        .map(|first| first.unwrap_or(false))
+    }
+
+    /// Lets others start it.
+    pub async fn give_back(&self, content: &str, back: Back<'_>) -> Result<(), Fault> {
         self.change(content, |look, item| {
             if look.job_id.is_some() || look.end.is_some() {
                 return Ok((Write::Keep, ()));
             }
             let item = item.clone().n("lease_until", 0);
-            let item = match other {
-                Some(ask) => item.document("ask", ask)?,
-                None => item,
+            let item = match back {
+                Back::AsItStands => item,
+                Back::Unsent => item.without(SENT_AT),
+                Back::With(ask) => item.without(SENT_AT).n(NOTES_SENDING, 1).document("ask", ask)?,
             };
             Ok((Write::Put(item), ()))
         })
@@ -312,8 +346,16 @@ mod tests {
         let Some(End::Seen(seen)) = row.end else { panic!("no answer") };
         assert_eq!((seen[0].at_ms, seen[0].findings[0].parent.as_str()), (Millis(500), "Violence"));
         assert!(seen[1].findings[0].confidence.is_nan(), "nonsense stays nonsense");
+        assert_eq!(row.sent_at, Some(Millis(5)), "it may have been sent as soon as it was claimed");
         let again = Item::default().document("ask", &ask()).unwrap();
         assert_eq!(again.opt_s("ask"), old().opt_s("ask"));
+    }
+
+    #[test]
+    fn a_row_says_whether_its_words_were_sent() {
+        let new = old().n(NOTES_SENDING, 1);
+        assert_eq!(look(&new).unwrap().sent_at, None);
+        assert_eq!(look(&new.n(SENT_AT, 9)).unwrap().sent_at, Some(Millis(9)));
     }
 
     #[test]

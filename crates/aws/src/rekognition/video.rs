@@ -3,7 +3,7 @@
 use super::labels;
 use super::pace::Pace;
 use super::policy::RekognitionPolicy;
-use super::rows::{Ask, End, Look, Looks, sights};
+use super::rows::{Ask, Back, End, Look, Looks, sights};
 use crate::dynamo::Dynamo;
 use crate::fault;
 use crate::sdk::Aws;
@@ -17,7 +17,7 @@ use aws_sdk_rekognition::types::{
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use moderation::{SecondLook, SecondLookJob, Sight};
 use std::sync::Arc;
-use stdx::{Clock, Entropy, Fault};
+use stdx::{Clock, Entropy, Fault, FaultKind};
 use tokio::time::{Instant, sleep};
 use vocab::{MediaKey, Millis};
 
@@ -165,7 +165,7 @@ impl Inner {
         if self.looks.enter(content).await? {
             return self.start(job, ask).await;
         }
-        self.looks.give_back(content, None).await?;
+        self.looks.give_back(content, Back::AsItStands).await?;
         Err(full())
     }
 
@@ -175,8 +175,9 @@ impl Inner {
         if look.lease_until > now {
             return Ok(Round::Wait);
         }
-        if now.saturating_sub(look.claimed_at) > self.looks.policy.token_trusted {
-            let why = "it was claimed long ago, and whether a job was started nobody knows";
+        // A claim that only waited for its place was never sent, however old it is.
+        if look.sent_at.is_some_and(|at| now.saturating_sub(at) > self.looks.policy.token_trusted) {
+            let why = "it was sent long ago, and whether a job was started nobody knows";
             self.looks.end(content, &End::Why(why.into()), None).await?;
             return Ok(Round::Over(None));
         }
@@ -203,6 +204,7 @@ impl Inner {
 
     async fn start(&self, job: &SecondLookJob, ask: Ask) -> Result<Round, Fault> {
         let content = job.content_sha256.as_str();
+        let back = if self.looks.sending(content).await? { Back::Unsent } else { Back::AsItStands };
         let call = || self.start_call(content, &ask);
         match self.pace.call(&self.looks.policy, self.entropy.as_ref(), call).await {
             Ok(Ok(id)) => {
@@ -210,10 +212,14 @@ impl Inner {
                 self.looks.started(content, &id).await?;
                 Ok(Round::Wait)
             }
-            Ok(Err(refused)) => self.refused(job, &ask, refused).await,
+            Ok(Err(why)) => self.refused(job, &ask, why, back).await,
             Err(fault) => {
                 // Perhaps it was started all the same: the same words find the same job, so its place stays.
-                self.looks.give_back(content, None).await?;
+                // Not where the service itself said that it will not: others may use the place.
+                if matches!(fault.kind, FaultKind::Internal | FaultKind::Throttled) {
+                    self.looks.leave(content).await?;
+                }
+                self.looks.give_back(content, Back::AsItStands).await?;
                 Err(fault)
             }
         }
@@ -245,23 +251,29 @@ impl Inner {
     }
 
     /// No job was started with these words, and none will be.
-    async fn refused(&self, job: &SecondLookJob, ask: &Ask, refused: Refused) -> Result<Round, Fault> {
+    async fn refused(
+        &self,
+        job: &SecondLookJob,
+        ask: &Ask,
+        refused: Refused,
+        back: Back<'_>,
+    ) -> Result<Round, Fault> {
         let content = job.content_sha256.as_str();
         let ours = self.ask_of(job, 1);
         match refused.code.as_str() {
             "LimitExceededException" => {
-                self.looks.give_back(content, None).await?;
                 self.looks.leave(content).await?;
+                self.looks.give_back(content, back).await?;
                 Err(full())
             }
             // The object of another video with the same bytes, erased since: ours has them too.
             "InvalidS3ObjectException" if ask.object != ours.object => {
-                self.looks.give_back(content, Some(&ours)).await?;
+                self.looks.give_back(content, Back::With(&ours)).await?;
                 Ok(Round::Wait)
             }
             "InvalidS3ObjectException" => {
-                self.looks.give_back(content, None).await?;
                 self.looks.leave(content).await?;
+                self.looks.give_back(content, back).await?;
                 Err(Fault::internal(format!("Rekognition cannot read {}: {}", ask.object, refused.said)))
             }
             _ => {

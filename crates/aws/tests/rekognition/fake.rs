@@ -112,6 +112,10 @@ impl Fake {
     pub fn weather(&self, operation: &'static str, weather: &[Weather]) {
         self.state().weather.entry(operation).or_default().extend(weather);
     }
+    /// As it should be from now on.
+    pub fn calm(&self, operation: &'static str) {
+        self.state().weather.remove(operation);
+    }
     pub fn tell(&self, mailbox: Mailbox, notices: Notices) {
         let mut state = self.state();
         (state.mailbox, state.notices) = (Some(mailbox), notices);

@@ -156,6 +156,7 @@ pub fn trials() -> Vec<Trial> {
         with_tables("judged::explicit_frames_are_rejected_and_no_video_is_paid_for", rejects),
         with_tables("judged::violence_without_a_child_label_goes_to_a_person", parent_alone),
         with_tables("judged::nearly_explicit_frames_are_decided_by_the_whole_video", second_look_decides),
+        with_tables("judged::frames_are_paid_for_once_however_long_a_place_is_waited_for", place_waited_for),
         with_tables("judged::five_workers_with_five_messages_each_pay_once", five_workers),
         with_tables("judged::a_service_that_is_down_publishes_nothing", down),
     ]
@@ -205,6 +206,44 @@ async fn second_look_decides(dynamo: Dynamo) {
     let again = house.upload(5, "asks", hot(90.0)).await;
     assert_eq!(house.judge(again, &[ORANGE]).await.expect("judged"), Status::InReview);
     assert_eq!(house.fake.billed(), 4);
+}
+
+async fn place_waited_for(dynamo: Dynamo) {
+    let house = House::new(dynamo).await;
+    let hot = Some((0..16).map(|n| (n * 500, "Explicit Nudity", 90.0)).collect());
+    let id = house.upload(1, "asks", hot).await;
+    house.fake.set_open_max(0);
+    let mut paid = 0;
+    for run in 1..=4 {
+        // Each in a process of its own, with a seed of its own.
+        match house.judge(id, &[ORANGE]).await {
+            Err(JudgeError::SecondLook(fault)) => assert_eq!(fault.kind, stdx::FaultKind::Full, "{fault}"),
+            other => panic!("run {run}: {other:?}"),
+        }
+        let asked = house.fake.requests("DetectModerationLabels").len();
+        assert!(
+            asked > 0 && (paid == 0 || asked == paid),
+            "run {run}: {asked} frames were paid for, not {paid}"
+        );
+        paid = asked;
+    }
+    house.fake.set_open_max(20);
+    assert_eq!(house.judge(id, &[ORANGE]).await.expect("judged"), Status::InReview);
+    assert_eq!((house.fake.requests("DetectModerationLabels").len(), house.fake.billed()), (paid, 1));
+    let record = house.record(id).await;
+    assert_eq!((record.waits_for(), record.decisions.len()), ("sexual_content", 1));
+    // Another model would see other things: it is asked itself.
+    let other = house.upload(2, "other", None).await;
+    house.fake.set_open_max(0);
+    house.judge(other, &[ORANGE]).await.expect_err("no room");
+    house.fake.set_model("8.0");
+    let third = house.upload(3, "third", Some(vec![])).await;
+    let (moderator, _) = house.worker(&[ORANGE]).await;
+    judge(&moderator, third, false).await.expect_err("no room");
+    let before = house.fake.requests("DetectModerationLabels").len();
+    judge(&moderator, other, false).await.expect_err("no room");
+    assert!(house.fake.requests("DetectModerationLabels").len() > before);
+    println!("RESULT rekognition_waits runs=5 frames_paid={paid}");
 }
 
 async fn five_workers(dynamo: Dynamo) {

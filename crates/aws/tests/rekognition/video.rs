@@ -1,10 +1,10 @@
 //! Tier B: whole videos, and what goes wrong around them.
 
-use super::rig::{fast, hear, mailbox, object, process, process_at, with_tables};
+use super::rig::{connect, fast, hear, mailbox, object, process, process_at, with_tables};
 use crate::fake::{Fake, Notices, Weather};
 use crate::support::dying::{Life, mortal};
 use aws::dynamo::Dynamo;
-use aws::rekognition::{RekognitionPolicy, VIDEO_LOOKS};
+use aws::rekognition::{Door, RekognitionPolicy, VIDEO_LOOKS};
 use moderation::conformance_second_look::job;
 use moderation::{SecondLook, SecondLookJob, Sight};
 use std::sync::Arc;
@@ -19,6 +19,9 @@ pub fn trials() -> Vec<Trial> {
         with_tables("video::an_answer_to_a_start_that_was_lost_is_found_again", lost_answer),
         with_tables("video::no_more_than_twenty_are_open_and_all_get_their_turn", twenty),
         with_tables("video::places_taken_by_others_in_the_account_are_waited_for", others),
+        with_tables("video::a_start_that_the_service_refuses_leaves_its_place", refused_start),
+        with_tables("video::a_day_of_waiting_for_a_place_is_no_lost_job", long_wait),
+        with_tables("video::the_start_sees_what_is_wrong_with_the_service", door),
         with_tables("video::an_object_that_was_erased_is_looked_at_under_another_name", erased),
         with_tables("video::an_object_nobody_can_read_is_a_fault_that_says_so", unreadable),
         with_tables("video::an_old_claim_without_a_job_goes_to_people", old_claim),
@@ -176,6 +179,67 @@ async fn others(dynamo: Dynamo) {
     assert_eq!(fake.billed(), 1);
 }
 
+async fn refused_start(dynamo: Dynamo) {
+    let fake = Fake::start().await;
+    let video = process(&fake, &dynamo, fast()).await;
+    for (n, code) in (1..).zip(["AccessDeniedException", "InvalidParameterException", "ThrottlingException"])
+    {
+        let job = content(n);
+        fake.store(&object(&job), Some(vec![]));
+        fake.weather("StartContentModeration", &[Weather::Refused(code); 40]);
+        video.findings(&job).await.expect_err(code);
+        assert_eq!(video.open().await.expect("read"), 0, "{code}: others may have the place");
+        fake.calm("StartContentModeration");
+        assert!(seen(&video, &job).await.is_empty());
+        assert_eq!(fake.billed() as u64, n, "{code}");
+    }
+}
+
+async fn long_wait(dynamo: Dynamo) {
+    let fake = Fake::start().await;
+    let clock = Arc::new(ManualClock::default());
+    let policy = RekognitionPolicy { ask_every: Millis(0), open_jobs_max: 1, ..fast() };
+    let video = process_at(&fake, &dynamo, policy.clone(), Arc::clone(&clock) as _).await;
+    // The account's places are taken by others, then ours by another video.
+    let job = content(1);
+    fake.store(&object(&job), Some(vec![(500, "Weapons", 90.0)]));
+    fake.set_open_max(0);
+    assert_eq!(video.findings(&job).await.expect_err("no room").kind, FaultKind::Full);
+    clock.advance(Millis::from_secs(25 * 3_600));
+    assert_eq!(video.findings(&job).await.expect_err("no room").kind, FaultKind::Full);
+    fake.set_open_max(20);
+    let other = content(2);
+    fake.store(&object(&other), Some(vec![]));
+    fake.set_job_time(Duration::from_secs(60));
+    let impatient = RekognitionPolicy { patience: Duration::from_millis(50), ..policy };
+    let elsewhere = process_at(&fake, &dynamo, impatient, Arc::clone(&clock) as _).await;
+    elsewhere.findings(&other).await.expect_err("not yet");
+    assert_eq!(video.findings(&job).await.expect_err("no room").kind, FaultKind::Full);
+    clock.advance(Millis::from_secs(25 * 3_600));
+    fake.set_job_time(Duration::from_millis(20));
+    assert_eq!(seen(&video, &job).await.len(), 1, "it was never sent: nothing is unknown about it");
+    assert_eq!(fake.billed(), 2);
+}
+
+async fn door(dynamo: Dynamo) {
+    let fake = Fake::start().await;
+    let here = Door::new(&connect(&fake.at).await);
+    here.check("moderation.second_look").await.expect("well");
+    for (code, expected) in [
+        ("AccessDeniedException", "under rekognition"),
+        ("UnrecognizedClientException", "AWS does not know the credentials"),
+        ("ExpiredTokenException", "renew them"),
+    ] {
+        fake.weather("GetContentModeration", &[Weather::Refused(code); 1]);
+        let said = here.check("moderation.second_look").await.expect_err(code);
+        assert!(said.starts_with("moderation.second_look: ") && said.contains(expected), "{said}");
+    }
+    let nowhere = Door::new(&connect("http://127.0.0.1:9").await);
+    let said = nowhere.check("moderation.classifier").await.expect_err("nobody there");
+    assert!(said.contains("check the region and endpoint beside moderation.classifier"), "{said}");
+    assert_eq!((fake.billed(), process(&fake, &dynamo, fast()).await.open().await.expect("read")), (0, 0));
+}
+
 async fn erased(dynamo: Dynamo) {
     let fake = Fake::start().await;
     let (first, second) = (content(1), SecondLookJob { video: VideoId(77), ..content(1) });
@@ -204,8 +268,8 @@ async fn old_claim(dynamo: Dynamo) {
     let job = content(1);
     fake.store(&object(&job), Some(vec![]));
     let clock = Arc::new(ManualClock::default());
-    // Two writes: the place and the claim; the process dies at the start of the job, which happened.
-    let dying = mortal(&dynamo, &VIDEO_LOOKS, &Life::of(2)).await;
+    // Three writes: the claim, the place, that it is sent; then the process dies, and the start happened.
+    let dying = mortal(&dynamo, &VIDEO_LOOKS, &Life::of(3)).await;
     let short = RekognitionPolicy { patience: Duration::from_millis(100), ..fast() };
     let first = process_at(&fake, &dying, short, Arc::clone(&clock) as _).await;
     first.findings(&job).await.expect_err("dead");

@@ -1,16 +1,29 @@
 //! Frames and whole videos looked at by Rekognition, where the settings say so.
 
+use super::checks::{self, Look, Said};
 use super::{Remote, connect, delivery};
 use crate::config::{FrameJudge, JobDelivery, SecondLooker, StoredBytes};
 use crate::wiring::media::Media;
 use crate::wiring::stores::Base;
 use anyhow::{Context, bail};
+use async_trait::async_trait;
+use aws::Aws;
 use aws::dynamo::Dynamo;
 use aws::rekognition::{
-    Channel, EndedDeps, EndedLooks, LOOK_QUEUE, RekognitionClassifier, RekognitionPolicy, RekognitionVideo,
-    VideoDeps,
+    Channel, Door, EndedDeps, EndedLooks, LOOK_QUEUE, RekognitionClassifier, RekognitionPolicy,
+    RekognitionVideo, VideoDeps,
 };
 use std::sync::Arc;
+
+/// The service, and the setting that names it.
+struct ServiceAnswers(Door, &'static str);
+
+#[async_trait]
+impl Look for ServiceAnswers {
+    async fn look(&self) -> Said {
+        self.0.check(self.1).await
+    }
+}
 
 impl Remote {
     /// Puts the classifier and the second look of the settings in the place of those of this machine.
@@ -19,6 +32,7 @@ impl Remote {
         let policy = RekognitionPolicy::default();
         if let FrameJudge::Rekognition { region } = config.frame_judge()? {
             let connection = connect(base.entropy, &region, &config.moderation.endpoint).await;
+            self.sees(base, &connection, ("rekognition frames", "moderation.classifier")).await?;
             media.classifier = Some(Arc::new(RekognitionClassifier::new(&connection, policy.clone())));
         }
         let SecondLooker::Rekognition { region, channel } = config.second_looker()? else { return Ok(()) };
@@ -30,6 +44,7 @@ impl Remote {
             .dynamo
             .clone()
             .context("moderation.second_look: Rekognition needs stores.url = \"dynamodb://…\"")?;
+        self.sees(base, &connection, ("rekognition videos", "moderation.second_look")).await?;
         let is_told = channel.is_some();
         let channel = channel.map(|(topic_arn, role_arn)| Channel { topic_arn, role_arn });
         let clock = Arc::clone(base.clock);
@@ -38,6 +53,21 @@ impl Remote {
             self.hear_of_looks(base, &video).await?;
         }
         media.second_look = Some(Arc::new(video));
+        Ok(())
+    }
+
+    /// Who judges asks the service whether it is there, now and for `/readyz`.
+    async fn sees(
+        &mut self,
+        base: &Base<'_>,
+        connection: &Aws,
+        (name, setting): (&'static str, &'static str),
+    ) -> anyhow::Result<()> {
+        if base.duties.works {
+            let door = Door::new(connection);
+            door.check(setting).await.map_err(|said| anyhow::anyhow!("cannot start: {said}"))?;
+            self.checks.push(checks::just_seen(name, ServiceAnswers(door, setting)));
+        }
         Ok(())
     }
 
