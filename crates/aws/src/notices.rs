@@ -130,11 +130,11 @@ impl Notices {
 }
 
 /// Whether a change is worth a write. Not told are steps that the owner's own process just made, that are called
-/// the same as the one before (`judging`), or that last no longer than a telling: whoever watches elsewhere
-/// sees the next one.
+/// the same as the one before (`judging`), that last no longer than a telling, or that their progress tells
+/// (`encoding`): whoever watches elsewhere sees the next one.
 const fn is_told(status: Status) -> bool {
-    use Status::{Approved, Judging, Reserved, Uploaded, Verifying};
-    !matches!(status, Reserved | Uploaded | Judging | Approved | Verifying)
+    use Status::{Approved, Encoding, Judging, Reserved, Uploaded, Verifying};
+    !matches!(status, Reserved | Uploaded | Judging | Approved | Encoding | Verifying)
 }
 
 fn minute(at: Millis) -> String {
