@@ -38,6 +38,13 @@ impl PerTitle {
         }
     }
 
+    const fn falls_min_centi(&self, metric: Metric) -> u32 {
+        match metric {
+            Metric::Vmaf => self.falls_min_centi,
+            Metric::Ssim => self.falls_min_ssim_centi,
+        }
+    }
+
     /// The samples to probe, start and length, spread over the published part. Empty where a probe would
     /// cost more than it can save.
     pub fn samples(&self, plan: &LadderPlan) -> Vec<(Millis, Millis)> {
@@ -59,7 +66,7 @@ impl PerTitle {
         let [at_fine, at_coarse] = probed.scores_centi.map(i64::from);
         let target = i64::from(self.target_centi(probed.metric));
         let falls = at_fine - at_coarse;
-        let crf = if falls >= i64::from(self.falls_min_centi.max(1)) && coarse > fine {
+        let crf = if falls >= i64::from(self.falls_min_centi(probed.metric).max(1)) && coarse > fine {
             fine + (at_fine - target) * (coarse - fine) / falls
         } else if at_fine >= target && at_coarse >= target {
             // As good at both: the coarser will do.
@@ -124,6 +131,17 @@ mod tests {
         assert_eq!(p.crf_centi(vmaf(8_061, 8_057)), 2_400, "the cap decides");
         assert_eq!(p.crf_centi(vmaf(10_000, 10_000)), 3_000, "flat and good");
         assert_eq!(p.crf_centi(vmaf(5_000, 6_000)), 2_400, "nonsense changes nothing");
+    }
+
+    #[test]
+    fn ssim_falls_less_far_and_is_interpolated_all_the_same() {
+        let p = PerTitle::default();
+        let ssim = |fine, coarse| p.crf_centi(Probed { metric: Metric::Ssim, scores_centi: [fine, coarse] });
+        // Measured of a phone's clip, at 24 and at 30.
+        assert_eq!(ssim(9_907, 9_857), 2_004);
+        assert_eq!(ssim(9_960, 9_930), 2_800);
+        assert_eq!(ssim(9_907, 9_893), 2_400, "the cap decides");
+        assert_eq!(ssim(9_995, 9_990), 3_000, "flat and good");
     }
 
     fn rendition(rung: u16, average: u32) -> RenditionFacts {

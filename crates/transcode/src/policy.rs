@@ -157,6 +157,8 @@ pub struct PerTitle {
     pub target_ssim_centi: u32,
     /// Scores closer together than this say that something else than the CRF decides, such as the cap.
     pub falls_min_centi: u32,
+    /// The same of SSIM, which falls a tenth as far.
+    pub falls_min_ssim_centi: u32,
     pub crf_min_centi: u16,
     pub crf_max_centi: u16,
     /// Each rung below the top is finer by this …
@@ -183,6 +185,7 @@ impl Default for PerTitle {
             target_vmaf_centi: 9_500,
             target_ssim_centi: 9_940,
             falls_min_centi: 100,
+            falls_min_ssim_centi: 15,
             crf_min_centi: 1_900,
             crf_max_centi: 3_300,
             step_centi: 150,
