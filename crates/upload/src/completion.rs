@@ -9,6 +9,7 @@ use crate::port::{RawFacts, RawStoreError, UploadQuery, UploadStoreError};
 use crate::record::{Upload, UploadState};
 use crate::uploads::{CompleteUpload, Progress, SweepReport, Uploads};
 use catalog::{Advance, Facts, FieldError, Video, VideoStoreError, jobs::JUDGE};
+use std::collections::BTreeSet;
 use stdx::Fault;
 use vocab::{Status, UploadId, UserId};
 use work::JobStoreError;
@@ -65,11 +66,25 @@ impl Uploads {
             }
             // A racing completion was faster.
             Err(RawStoreError::NoSuchUpload) => self.deps().raw.head(&key).await?.ok_or(UploadError::Ended),
+            Err(RawStoreError::Fault(fault)) => self.after_fault(upload, fault).await,
             Err(e) => {
                 // Nothing was committed: the owner may mend the parts and complete again.
                 self.reopen(upload).await;
                 Err(e.into())
             }
+        }
+    }
+
+    /// The store may have put the parts together all the same. Where nobody can tell, the claim stays, and
+    /// the sweep looks again in a minute; an upload that is open waits for its owner, a day at the most.
+    async fn after_fault(&self, upload: &Upload, fault: Fault) -> Result<RawFacts, UploadError> {
+        match self.deps().raw.head(&upload.raw_key()).await {
+            Ok(Some(facts)) => Ok(facts),
+            Ok(None) => {
+                self.reopen(upload).await;
+                Err(fault.into())
+            }
+            Err(_) => Err(fault.into()),
         }
     }
 
@@ -128,11 +143,13 @@ impl Uploads {
         Ok(video)
     }
 
-    /// The start died before it reserved the video, and its owner sent the file all the same.
+    /// The start died before it reserved the video, and its owner sent the file all the same. One that is
+    /// only slow may reserve it yet, and by its own look or by this one the video goes again.
     async fn hand_back(&self, upload: Upload) -> Result<Video, UploadError> {
         self.deps().raw.remove(&upload.raw_key()).await?;
         self.deps().store.release(upload.owner, upload.id, false).await?;
         self.close(&upload, &[UploadState::Open, UploadState::Completing]).await?;
+        self.remove_reserved(&upload).await?;
         Err(UploadError::Ended)
     }
 
@@ -192,25 +209,62 @@ impl Uploads {
 
     /// Ends what expired, drives what is stuck, forgets what ended long ago.
     pub async fn sweep(&self) -> Result<SweepReport, UploadError> {
-        let now = self.deps().clock.now();
-        let (store, batch) = (&self.deps().store, self.policy().sweep_batch);
-        let mut report = SweepReport::default();
+        let (now, mut report) = (self.deps().clock.now(), SweepReport::default());
         let stuck = UploadQuery::CompletingBefore(now.saturating_sub(self.policy().completing_stuck));
-        for upload in store.list(stuck, batch).await? {
-            match self.resume(upload).await {
-                Ok(()) => report.resumed += 1,
-                Err(e) => report.note(&e),
-            }
-        }
-        for upload in store.list(UploadQuery::ExpiredBefore(now), batch).await? {
-            match self.end(upload).await {
-                // Completed in the meantime: no longer ours to end.
-                Ok(()) | Err(UploadError::NotOpen(_)) => report.expired += 1,
-                Err(e) => report.note(&e),
-            }
-        }
-        report.forgotten = store.forget(now.saturating_sub(self.policy().remember), batch).await?;
+        self.sweep_all(stuck, &mut report).await?;
+        self.sweep_all(UploadQuery::ExpiredBefore(now), &mut report).await?;
+        let before = now.saturating_sub(self.policy().remember);
+        report.forgotten = self.deps().store.forget(before, self.policy().sweep_batch).await?;
         Ok(report)
+    }
+
+    /// A batch of what is listed. The oldest come first, and those that fail stay there: they are passed
+    /// over, so that they hold up nobody behind them.
+    async fn sweep_all(&self, query: UploadQuery, report: &mut SweepReport) -> Result<(), UploadError> {
+        let (mut done, mut failed) = (0, BTreeSet::new());
+        while done < self.policy().sweep_batch && failed.len() < self.policy().sweep_failures_max {
+            let limit = self.policy().sweep_batch - done + failed.len();
+            let listed = self.deps().store.list(query.clone(), limit).await?;
+            let is_all = listed.len() < limit;
+            let fresh: Vec<_> = listed.into_iter().filter(|u| !failed.contains(&u.id)).collect();
+            if fresh.is_empty() {
+                return Ok(());
+            }
+            for upload in fresh {
+                let id = upload.id;
+                match self.sweep_one(upload, report).await {
+                    Ok(()) => done += 1,
+                    Err(error) => {
+                        failed.insert(id);
+                        report.note(&error);
+                    }
+                }
+            }
+            if is_all {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep_one(&self, upload: Upload, report: &mut SweepReport) -> Result<(), UploadError> {
+        if upload.state == UploadState::Open {
+            match self.end(upload.clone()).await {
+                Ok(()) => {
+                    report.expired += 1;
+                    return Ok(());
+                }
+                // Its file stands: a completion got past the commit point and nobody heard of it.
+                Err(UploadError::NotOpen(_)) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        match self.resume(upload).await {
+            // Ended: there was no video to hand it to, and now there is no file.
+            Ok(()) | Err(UploadError::Ended) => report.resumed += 1,
+            Err(e) => return Err(e),
+        }
+        Ok(())
     }
 }
 

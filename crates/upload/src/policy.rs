@@ -33,6 +33,8 @@ pub struct UploadPolicy {
     /// Ended uploads are remembered this long.
     pub remember: Millis,
     pub sweep_batch: usize,
+    /// So many uploads may fail in one sweep and it still goes on to those behind them.
+    pub sweep_failures_max: usize,
     pub sweep_every: Millis,
     /// How long the event waits for the request that caused it to finish by itself.
     pub arrival_delay: Millis,
@@ -60,6 +62,7 @@ impl Default for UploadPolicy {
             completing_stuck: Millis::from_secs(60),
             remember: Millis::from_secs(7 * 24 * 3600),
             sweep_batch: 100,
+            sweep_failures_max: 1_000,
             sweep_every: Millis::from_secs(60),
             arrival_delay: Millis::from_secs(5),
             job_attempts_max: 20,

@@ -124,10 +124,10 @@ impl Uploads {
         self.deps.store.reserve(owner, place, &self.limits()).await?;
         let (id, outcome) = (claim.upload, self.open(owner, claim, &taken).await);
         if outcome.is_err()
-            && let Err(fault) = self.deps.store.release(owner, id, true).await
+            && let Err(error) = self.take_back(owner, id, key).await
         {
             // The place leaves by itself after a day.
-            tracing::warn!(upload = %id, %fault, "a place in the quota could not be given back");
+            tracing::warn!(upload = %id, %error, "a place in the quota could not be given back");
         }
         let upload = outcome?;
         stdx::crash::reached("upload.start.recorded");
@@ -140,6 +140,16 @@ impl Uploads {
             tracing::warn!(upload = %id, %error, "an upload without a video stands until it expires");
         }
         reserved.map(|()| upload)
+    }
+
+    /// After a start that got no record, as far as it heard. One that stands all the same keeps its place:
+    /// with a key its owner comes back to it, without one nobody does.
+    async fn take_back(&self, owner: UserId, id: UploadId, key: Option<&str>) -> Result<(), UploadError> {
+        match self.standing(id).await? {
+            None => Ok(self.deps.store.release(owner, id, true).await?),
+            Some(standing) if key.is_none() => self.end(standing).await,
+            Some(_) => Ok(()),
+        }
     }
 
     fn refusal(&self, errors: Vec<FieldError>) -> UploadError {
@@ -215,11 +225,16 @@ impl Uploads {
         Ok(standing)
     }
 
-    /// The video of an open upload, where it does not stand yet. Whoever ends an upload has removed its
-    /// video first: one that stands is never made anew.
+    /// The video of an open upload, where it does not stand yet. Whoever ends an upload removes its video
+    /// before and after: one that stands is never made anew. One that is made when both have looked is
+    /// removed here, by whoever made it.
     async fn reserve_video(&self, upload: &Upload, taken: Intake) -> Result<(), UploadError> {
-        if upload.state != UploadState::Open {
-            return Ok(());
+        match upload.state {
+            UploadState::Open => {}
+            UploadState::Completing => return Ok(()),
+            UploadState::Completed | UploadState::Aborted => {
+                return self.remove_reserved(upload).await.map(drop);
+            }
         }
         let link_key = catalog::ids::link_key(&*self.deps.entropy);
         let video = Video {
@@ -230,8 +245,24 @@ impl Uploads {
             ..Video::reserved(upload.video, upload.owner, link_key, upload.created_at)
         };
         match self.deps.videos.insert(video).await {
+            Ok(()) => {}
             // The same start got this far before.
-            Ok(()) | Err(VideoStoreError::Exists(_)) => Ok(()),
+            Err(VideoStoreError::Exists(_)) => return Ok(()),
+            Err(e) => return Err(video_fault(e).into()),
+        }
+        match self.standing(upload.id).await? {
+            Some(now) if !now.state.has_ended() => Ok(()),
+            _ => self.remove_reserved(upload).await.map(drop),
+        }
+    }
+
+    /// The video of an upload that brings it no file. Whether it stands at all.
+    pub(crate) async fn remove_reserved(&self, upload: &Upload) -> Result<bool, UploadError> {
+        let now = self.deps.clock.now();
+        let gone = Advance::new(upload.video, Status::Reserved, Status::Removed, now);
+        match self.deps.videos.advance(gone).await {
+            Ok(_) | Err(VideoStoreError::Stale { .. }) => Ok(true),
+            Err(VideoStoreError::NotFound(_)) => Ok(false),
             Err(e) => Err(video_fault(e).into()),
         }
     }
@@ -368,17 +399,18 @@ impl Uploads {
         if upload.state == UploadState::Open && self.deps.raw.head(&key).await?.is_some() {
             return Err(UploadError::NotOpen(UploadState::Completing));
         }
-        let gone = Advance::new(upload.video, Status::Reserved, Status::Removed, now);
-        match self.deps.videos.advance(gone).await {
-            Ok(_) | Err(VideoStoreError::Stale { .. } | VideoStoreError::NotFound(_)) => {}
-            Err(e) => return Err(video_fault(e).into()),
-        }
+        let had_video = self.remove_reserved(&upload).await?;
         self.deps.store.release(upload.owner, upload.id, false).await?;
         match self.deps.store.advance(upload.id, &[UploadState::Open], UploadState::Aborted, now).await {
-            Ok(_) | Err(UploadStoreError::Stale { actual: UploadState::Aborted, .. }) => Ok(()),
-            Err(UploadStoreError::Stale { actual, .. }) => Err(UploadError::NotOpen(actual)),
-            Err(e) => Err(e.into()),
+            Ok(_) | Err(UploadStoreError::Stale { actual: UploadState::Aborted, .. }) => {}
+            Err(UploadStoreError::Stale { actual, .. }) => return Err(UploadError::NotOpen(actual)),
+            Err(e) => return Err(e.into()),
         }
+        if !had_video {
+            // Its start may have been at it: the video it made while this was not closed.
+            self.remove_reserved(&upload).await?;
+        }
+        Ok(())
     }
 }
 

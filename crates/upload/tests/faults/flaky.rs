@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use catalog::{Advance, Edit, Video, VideoPage, VideoStore, VideoStoreError};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use stdx::Fault;
+use tokio::sync::Notify;
 use upload::{
     Begin, KeyClaim, Limits, PartToSign, RawFacts, RawStore, RawStoreError, ReceivedPart, Reservation,
     SignedPart, Signing, Upload, UploadQuery, UploadState, UploadStore, UploadStoreError, Usage,
@@ -19,16 +21,40 @@ pub enum Fails {
     After,
     /// The call has no effect, and the process lives on.
     Once,
+    /// The call has its effect, the caller is not told, and the process lives on.
+    OnceAfter,
+}
+
+/// A call that is held until it is let go.
+#[derive(Debug, Default)]
+pub struct Gate {
+    pub reached: Notify,
+    pub over: Notify,
 }
 
 /// Burns down call by call; at zero one call fails, and every later one: the process is dead ([`Fails::Once`]
-/// leaves it alive).
+/// and [`Fails::OnceAfter`] leave it alive).
 #[derive(Debug, Default)]
-pub struct Fuse(Mutex<Option<(usize, Fails)>>);
+pub struct Fuse(Mutex<Option<(usize, Fails)>>, Mutex<HashMap<&'static str, Arc<Gate>>>);
 
 impl Fuse {
     pub fn light(&self, calls: usize, fails: Fails) {
         *self.0.lock().expect("no panic") = Some((calls, fails));
+    }
+
+    /// Holds the next call of this name: `video.insert` or `release`.
+    pub fn gate(&self, at: &'static str) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
+        self.1.lock().expect("no panic").insert(at, Arc::clone(&gate));
+        gate
+    }
+
+    async fn pass(&self, at: &str) {
+        let gate = self.1.lock().expect("no panic").remove(at);
+        if let Some(gate) = gate {
+            gate.reached.notify_one();
+            gate.over.notified().await;
+        }
     }
 
     /// Whether the fault has happened.
@@ -39,7 +65,7 @@ impl Fuse {
     async fn call<T, E: From<Fault>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let (fails_now, dead) = match self.0.lock().expect("no panic").as_mut() {
             None => (None, false),
-            Some((0, Fails::Once)) => (None, false),
+            Some((0, Fails::Once | Fails::OnceAfter)) => (None, false),
             Some((0, _)) => (None, true),
             Some((left, fails)) => {
                 *left -= 1;
@@ -49,7 +75,7 @@ impl Fuse {
         let fault = || E::from(Fault::unavailable("as the test wants it"));
         match (dead, fails_now) {
             (true, _) | (_, Some(Fails::Before | Fails::Once)) => Err(fault()),
-            (_, Some(Fails::After)) => work.await.and_then(|_| Err(fault())),
+            (_, Some(Fails::After | Fails::OnceAfter)) => work.await.and_then(|_| Err(fault())),
             (_, None) => work.await,
         }
     }
@@ -66,6 +92,7 @@ impl<P: UploadStore> UploadStore for Flaky<P> {
         self.1.call(self.0.reserve(o, p, l)).await
     }
     async fn release(&self, o: UserId, u: UploadId, refund: bool) -> Result<(), Fault> {
+        self.1.pass("release").await;
         self.1.call(self.0.release(o, u, refund)).await
     }
     async fn usage(&self, o: UserId, now: Millis) -> Result<Usage, Fault> {
@@ -134,6 +161,7 @@ impl<P: RawStore> RawStore for Flaky<P> {
 #[async_trait]
 impl<P: VideoStore> VideoStore for Flaky<P> {
     async fn insert(&self, video: Video) -> Result<(), VideoStoreError> {
+        self.1.pass("video.insert").await;
         self.1.call(self.0.insert(video)).await
     }
     async fn get(&self, id: VideoId) -> Result<Video, VideoStoreError> {

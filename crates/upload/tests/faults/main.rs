@@ -10,8 +10,8 @@ use flaky::{Fails, Flaky, Fuse};
 use std::sync::Arc;
 use stdx::{Clock, ManualClock, SeededEntropy};
 use upload::{
-    CompleteUpload, MemoryRawStore, MemoryUploadStore, StartUpload, Upload, UploadError, UploadPolicy,
-    UploadQuery, UploadState, UploadStore, Uploads, UploadsDeps,
+    CompleteUpload, MemoryRawStore, MemoryUploadStore, RawStore, StartUpload, SweepReport, Upload,
+    UploadError, UploadPolicy, UploadQuery, UploadState, UploadStore, Uploads, UploadsDeps,
 };
 use vocab::{Bytes, Millis, Status, UserId};
 use work::{JobFilter, JobStore, Jobs, MemoryJobStore};
@@ -31,6 +31,10 @@ struct House {
 }
 
 fn house() -> House {
+    house_of(UploadPolicy::default())
+}
+
+fn house_of(policy: UploadPolicy) -> House {
     let (fuse, clock) = (Arc::new(Fuse::default()), Arc::new(ManualClock::default()));
     let (store, raw) = (Arc::new(MemoryUploadStore::default()), Arc::new(MemoryRawStore::default()));
     let (videos, jobs) = (Arc::new(MemoryVideoStore::default()), Arc::new(MemoryJobStore::default()));
@@ -44,7 +48,7 @@ fn house() -> House {
         clock: clock.clone(),
         entropy,
     };
-    let policy = UploadPolicy { part_min: Bytes(1_000), part_max: Bytes(1_000), ..UploadPolicy::default() };
+    let policy = UploadPolicy { part_min: Bytes(1_000), part_max: Bytes(1_000), ..policy };
     let uploads = Uploads::new(deps, policy, MetadataPolicy::default());
     House { uploads, fuse, clock, store, raw, videos, jobs }
 }
@@ -103,7 +107,7 @@ where
     F: AsyncFnMut(usize, Fails) -> bool,
 {
     let mut faults = 0;
-    for fails in [Fails::Before, Fails::After] {
+    for fails in [Fails::Before, Fails::After, Fails::Once, Fails::OnceAfter] {
         for n in 1.. {
             if !run(n, fails).await {
                 break;
@@ -195,6 +199,116 @@ async fn past_the_commit_the_sweep_alone_ends_it() {
         burnt
     })
     .await;
+}
+
+/// As when the store commits later than anybody waits for it: the record is open, the object stands.
+async fn put_together_unheard(h: &House, upload: &Upload, parts: usize) {
+    let key = upload.raw_key();
+    let listed = h.raw.list_parts(&key, &upload.ticket).await.expect("lists");
+    h.raw.finish(&key, &upload.ticket, &listed[..parts], None).await.expect("puts together");
+}
+
+const DAY_OVER: Millis = Millis(24 * 3600 * 1000 + 1);
+
+#[tokio::test]
+async fn an_expired_upload_whose_file_stands_is_handed_on_by_the_sweep_alone() {
+    let h = house();
+    let upload = h.sent().await;
+    put_together_unheard(&h, &upload, 2).await;
+    assert!(matches!(h.uploads.abort(OWNER, upload.id).await, Err(UploadError::NotOpen(_))));
+    h.clock.advance(DAY_OVER);
+    let report = h.uploads.sweep().await.expect("sweeps");
+    assert_eq!((report.expired, report.resumed, report.failed), (0, 1, 0));
+    h.assert_handed_on(&upload, "swept").await;
+    assert_eq!(h.uploads.sweep().await.expect("sweeps"), SweepReport::default(), "and not again");
+}
+
+#[tokio::test]
+async fn uploads_that_cannot_be_swept_hold_up_nobody_behind_them() {
+    let h = house_of(UploadPolicy { sweep_batch: 2, open_uploads_max: 10, ..UploadPolicy::default() });
+    let mut uploads = Vec::new();
+    for n in 0..8 {
+        h.clock.advance(Millis(1));
+        let upload = h.uploads.start(OWNER, ask(), Some(&format!("key{n}"))).await.expect("starts");
+        h.send(&upload);
+        uploads.push(upload);
+    }
+    // Half of a file: it is not what was declared, today or tomorrow.
+    for damaged in &uploads[..5] {
+        put_together_unheard(&h, damaged, 1).await;
+    }
+    h.clock.advance(DAY_OVER);
+    for (expired, left) in [(2, 1), (1, 0), (0, 0)] {
+        let report = h.uploads.sweep().await.expect("sweeps");
+        assert_eq!((report.expired, report.resumed, report.failed), (expired, 0, 5));
+        let live = h.store.list(UploadQuery::LiveOf(OWNER), 10).await.expect("lists");
+        assert_eq!(live.len(), 5 + left);
+    }
+    let h = house_of(UploadPolicy { sweep_batch: 2, sweep_failures_max: 2, ..UploadPolicy::default() });
+    for n in 0..3 {
+        let upload = h.uploads.start(OWNER, ask(), Some(&format!("key{n}"))).await.expect("starts");
+        h.send(&upload);
+        put_together_unheard(&h, &upload, 1).await;
+    }
+    h.clock.advance(DAY_OVER);
+    assert_eq!(h.uploads.sweep().await.expect("sweeps").failed, 2, "a sweep has an end");
+}
+
+/// A start whose video is on its way while its owner gives the upload up, or completes it.
+#[tokio::test]
+async fn a_video_that_comes_after_the_end_of_its_upload_does_not_stay() {
+    let h = house();
+    let inserting = h.fuse.gate("video.insert");
+    let (started, aborted) = tokio::join!(h.start(), async {
+        inserting.reached.notified().await;
+        let live = h.store.list(UploadQuery::LiveOf(OWNER), 10).await.expect("lists");
+        h.uploads.abort(OWNER, live[0].id).await.expect("aborts");
+        inserting.over.notify_one();
+        live[0].clone()
+    });
+    started.expect("as it was begun");
+    assert_eq!(h.store.get(aborted.id).await.expect("stands").state, UploadState::Aborted);
+    assert_eq!(h.videos.get(aborted.video).await.expect("stands").status, Status::Removed);
+}
+
+#[tokio::test]
+async fn a_video_that_comes_while_its_upload_ends_does_not_stay() {
+    let h = house();
+    let upload = without_a_video(&h).await;
+    let ending = h.fuse.gate("release");
+    let (aborted, ()) = tokio::join!(h.uploads.abort(OWNER, upload.id), async {
+        ending.reached.notified().await;
+        assert_eq!(h.start().await.expect("the same"), upload);
+        assert_eq!(h.videos.get(upload.video).await.expect("stands").status, Status::Reserved);
+        ending.over.notify_one();
+    });
+    aborted.expect("aborts");
+    assert_eq!(h.videos.get(upload.video).await.expect("stands").status, Status::Removed);
+}
+
+#[tokio::test]
+async fn a_video_that_comes_while_its_file_is_given_back_does_not_stay() {
+    let h = house();
+    let (inserting, ending) = (h.fuse.gate("video.insert"), h.fuse.gate("release"));
+    let start = async {
+        let started = h.start().await;
+        ending.over.notify_one();
+        started
+    };
+    let (started, (upload, completed)) = tokio::join!(start, async {
+        inserting.reached.notified().await;
+        let live = h.store.list(UploadQuery::LiveOf(OWNER), 10).await.expect("lists");
+        h.send(&live[0]);
+        let (completed, ()) = tokio::join!(h.complete(&live[0]), async {
+            ending.reached.notified().await;
+            inserting.over.notify_one();
+        });
+        (live[0].clone(), completed)
+    });
+    started.expect("as it was begun");
+    assert!(matches!(completed, Err(UploadError::Ended)), "{completed:?}");
+    assert_eq!(h.videos.get(upload.video).await.expect("stands").status, Status::Removed);
+    assert!(h.raw.object(&upload.raw_key()).is_none());
 }
 
 #[tokio::test]
@@ -308,6 +422,12 @@ async fn a_start_without_a_key_that_gets_no_video_holds_nothing() {
     let h = house();
     // Look, quota, ticket, record, video.
     h.fuse.light(5, Fails::Once);
+    assert!(h.uploads.start(OWNER, ask(), None).await.is_err());
+    h.fuse.put_out();
+    assert_eq!(h.raw.open_count(), 0);
+    assert_eq!(h.store.usage(OWNER, h.clock.now()).await.expect("reads").open, 0);
+    // Nor one whose record stands, though it did not hear so.
+    h.fuse.light(4, Fails::OnceAfter);
     assert!(h.uploads.start(OWNER, ask(), None).await.is_err());
     h.fuse.put_out();
     assert_eq!(h.raw.open_count(), 0);
