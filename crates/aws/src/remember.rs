@@ -3,7 +3,8 @@
 //! Only what is shown to everybody is kept, and only by the questions for many at once; whoever decides
 //! something asks for one record, and that goes to the table every time. What this process writes or
 //! reads one by one replaces what is kept at once; what other processes write is seen when their notice
-//! arrives (about a second), or when the kept record has lived its time.
+//! arrives (of a video, within about a second), or when the kept record has lived its time. Of people and
+//! counters there are no notices.
 
 mod accounts;
 mod kept;
@@ -21,7 +22,8 @@ use vocab::Millis;
 pub struct RememberPolicy {
     /// A published video. A takedown elsewhere is seen with its notice, at the latest after this.
     pub video_life: Millis,
-    /// Names and pictures of people.
+    /// Names and pictures of people: a change elsewhere is seen after this. A page of 20 has up to 20 people,
+    /// 10 read units that would nearly always be the same names.
     pub account_life: Millis,
     /// That there is nobody of this id.
     pub absence_life: Millis,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use aws::remember::{RememberPolicy, RememberedAccounts, RememberedTotals, RememberedVideos};
-use catalog::{Advance, MemoryVideoStore, Video, VideoStore};
+use catalog::{Advance, MemoryVideoStore, StatusListener, Video, VideoStore};
 use engagement::{EngagementPolicy, EngagementStore, MemoryEngagementStore};
 use identity::{AccountStore, AccountStoreError, MemoryAccountStore, Role, User, UserFilter};
 use std::sync::Arc;
@@ -66,6 +66,43 @@ async fn a_video_on_its_way_is_read_every_time(pair: Arc<Pair>) {
     assert_eq!(shown(&pair).await, Status::Removed);
 }
 
+/// The table lags behind a notice: it still answers what stood before.
+async fn taken_down(pair: &Pair) {
+    let stood = pair.elsewhere.get(ID).await.expect("there");
+    let gone = Video { status: Status::Removed, revision: stood.revision + 1, ..stood };
+    pair.here.news().changed(&gone).await;
+}
+
+async fn an_old_read_does_not_put_back_what_was_taken_down(pair: Arc<Pair>) {
+    given(&pair, Status::Published).await;
+    taken_down(&pair).await;
+    assert_eq!(shown(&pair).await, Status::Published, "whoever asked was answered by an old copy");
+    assert_eq!(pair.here.list_public(None, 9).await.expect("answers").len(), 1, "and so was this one");
+    removed_elsewhere(&pair, Status::Published).await;
+    assert_eq!(shown(&pair).await, Status::Removed, "neither was kept");
+    // However long the old read took.
+    pair.clock.advance(RememberPolicy::default().video_life);
+    let old = Video { status: Status::Published, revision: 0, ..pair.here.get(ID).await.expect("there") };
+    pair.here.news().changed(&old).await;
+    assert_eq!(shown(&pair).await, Status::Removed);
+}
+
+async fn an_older_notice_does_not_stand_over_a_newer_record(pair: Arc<Pair>) {
+    given(&pair, Status::InReview).await;
+    let stood = pair.here.get(ID).await.expect("there");
+    let step = Advance::new(ID, Status::InReview, Status::Approved, pair.clock.now());
+    let approved = pair.elsewhere.advance(step).await.expect("legal");
+    let published = Video { status: Status::Published, revision: approved.revision + 1, ..approved };
+    pair.here.news().changed(&published).await;
+    pair.here.news().changed(&stood).await;
+    assert_eq!(shown(&pair).await, Status::Published);
+    // What comes back is shown again.
+    taken_down(&pair).await;
+    let back = Video { revision: published.revision + 2, ..published };
+    pair.here.news().changed(&back).await;
+    assert_eq!(shown(&pair).await, Status::Published);
+}
+
 fn user(id: UserId, clock: &ManualClock) -> User {
     User {
         id,
@@ -124,8 +161,40 @@ async fn nobody_is_remembered_for_a_moment_and_not_by_the_process_that_adds_them
     assert_eq!(there(one).await, 1);
 }
 
+async fn a_name_is_shown_from_memory_for_five_minutes_and_changed_here_at_once(pair: Arc<Pair>) {
+    let (elsewhere, clock) = (Shared::default(), Arc::clone(&pair.clock) as Arc<dyn Clock>);
+    let here = RememberedAccounts::new(elsewhere.clone(), clock, &RememberPolicy::default());
+    let id = UserId(1);
+    let name = async || here.get_many(&[id]).await.expect("answers")[0].display_name.clone();
+    elsewhere.insert(user(id, &pair.clock)).await.expect("new");
+    assert_eq!(name().await, "Quick Otter");
+    let renamed = async |store: &dyn AccountStore, to: &str| {
+        let user = store.get(id).await.expect("there");
+        store.update(User { display_name: to.into(), ..user }).await.expect("changes");
+    };
+    renamed(&elsewhere, "Slow Otter").await;
+    pair.clock.advance(Millis(299_999));
+    assert_eq!(name().await, "Quick Otter", "of people there are no notices");
+    pair.clock.advance(Millis(1));
+    assert_eq!(name().await, "Slow Otter");
+    renamed(&here, "Sleepy Otter").await;
+    assert_eq!(name().await, "Sleepy Otter");
+}
+
 fn own() -> Vec<Case<Arc<Pair>>> {
     vec![
+        case(
+            "an_old_read_does_not_put_back_what_was_taken_down",
+            an_old_read_does_not_put_back_what_was_taken_down,
+        ),
+        case(
+            "an_older_notice_does_not_stand_over_a_newer_record",
+            an_older_notice_does_not_stand_over_a_newer_record,
+        ),
+        case(
+            "a_name_is_shown_from_memory_for_five_minutes_and_changed_here_at_once",
+            a_name_is_shown_from_memory_for_five_minutes_and_changed_here_at_once,
+        ),
         case(
             "a_published_video_is_shown_from_memory_for_its_time",
             a_published_video_is_shown_from_memory_for_its_time,

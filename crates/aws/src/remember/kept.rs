@@ -35,6 +35,11 @@ impl<K: Hash + Eq + Copy, V: Clone> Kept<K, V> {
         (self.clock.now().saturating_sub(at) < self.life).then_some(value)
     }
 
+    /// What was put last, however long ago, as long as there was room for it.
+    pub fn last(&self, key: &K) -> Option<V> {
+        self.values.get(key).map(|(_, value)| value)
+    }
+
     /// The values of `keys` in their order; `load` is asked for those not kept, answers with their keys,
     /// and decides by the flag which of them are kept.
     pub async fn many<E, F>(&self, keys: &[K], load: impl FnOnce(Vec<K>) -> F) -> Result<Vec<V>, E>

@@ -4,7 +4,7 @@ use super::RememberPolicy;
 use super::kept::Kept;
 use async_trait::async_trait;
 use catalog::{Advance, Edit, StatusListener, Video, VideoPage, VideoStore, VideoStoreError};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use stdx::Clock;
 use vocab::{Millis, Status, UserId, VideoId};
 
@@ -19,15 +19,32 @@ pub struct RememberedVideos<S> {
 
 /// What is kept, to be told what other processes wrote.
 #[derive(Clone)]
-pub struct News(Arc<Kept<VideoId, Arc<Video>>>);
+pub struct News(Arc<Shown>);
+
+struct Shown {
+    published: Kept<VideoId, Arc<Video>>,
+    /// The revisions of those that were seen in another state: an older read that ends later, or one of a
+    /// copy that is behind, must not bring back what was taken down.
+    hidden: Kept<VideoId, u64>,
+    /// One note at a time: it looks before it writes.
+    turn: Mutex<()>,
+}
 
 impl News {
-    /// A video on its way is not kept: its next step is seconds away.
+    /// What is known already and is newer stays. A video on its way is not kept: its next step is seconds away.
     fn note(&self, video: &Video) {
+        let (shown, id) = (&*self.0, video.id);
+        let _turn = shown.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let published = shown.published.last(&id).map(|known| known.revision);
+        let known = published.max(shown.hidden.last(&id));
+        if known.is_some_and(|known| known > video.revision) {
+            return;
+        }
         if video.status == Status::Published {
-            self.0.put(video.id, Arc::new(video.clone()));
+            shown.published.put(id, Arc::new(video.clone()));
         } else {
-            self.0.forget(&video.id);
+            shown.hidden.put(id, video.revision);
+            shown.published.forget(&id);
         }
     }
 }
@@ -42,7 +59,9 @@ impl StatusListener for News {
 
 impl<S> RememberedVideos<S> {
     pub fn new(inner: S, clock: Arc<dyn Clock>, policy: &RememberPolicy) -> Self {
-        Self { inner, kept: News(Arc::new(Kept::new(policy.records_max, policy.video_life, clock))) }
+        let published = Kept::new(policy.records_max, policy.video_life, Arc::clone(&clock));
+        let hidden = Kept::new(policy.records_max, policy.video_life, clock);
+        Self { inner, kept: News(Arc::new(Shown { published, hidden, turn: Mutex::default() })) }
     }
 
     /// Whoever hears of changes elsewhere tells this.
@@ -68,10 +87,11 @@ impl<S: VideoStore> VideoStore for RememberedVideos<S> {
     async fn get_many(&self, ids: &[VideoId]) -> Result<Vec<Video>> {
         let load = async |missing: Vec<VideoId>| {
             let videos = self.inner.get_many(&missing).await?;
-            let keyed = videos.into_iter().map(|v| (v.id, v.status == Status::Published, Arc::new(v)));
-            Ok::<_, VideoStoreError>(keyed.map(|(id, keep, v)| (id, v, keep)).collect())
+            videos.iter().for_each(|video| self.kept.note(video));
+            // Kept by the note, where it is the newest that is known.
+            Ok::<_, VideoStoreError>(videos.into_iter().map(|v| (v.id, Arc::new(v), false)).collect())
         };
-        let found = self.kept.0.many(ids, load).await?;
+        let found = self.kept.0.published.many(ids, load).await?;
         Ok(found.into_iter().map(Arc::unwrap_or_clone).collect())
     }
     async fn advance(&self, step: Advance) -> Result<Video> {
