@@ -195,7 +195,8 @@ impl Moderator {
             let (likeness_policy, jpeg) = (policy.likeness.clone(), frame.jpeg.clone());
             let look = tokio::task::spawn_blocking(move || likeness::of_picture(&jpeg, &likeness_policy));
             let likeness = look.await.map_err(|e| again(Fault::internal(e)))?;
-            let found = self.0.lookalikes.find(video.id, &likeness, &policy.likeness).await.map_err(again)?;
+            let (known, now) = (&policy.likeness, self.0.desk.clock.now());
+            let found = self.0.lookalikes.find(video.id, &likeness, known, now).await.map_err(again)?;
             if let Some(like) = found {
                 verdict::resembles(&mut ruling, &like, policy);
             }

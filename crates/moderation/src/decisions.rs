@@ -2,13 +2,14 @@
 
 use crate::port::{BlockEntry, FileError, FrameBlock, ModerationStoreError, Trail, TrailFilter};
 use crate::record::{Decider, Decision, Draft, ModerationRecord, action, digest_of};
-use crate::reviews::{ReviewError, Reviews};
+use crate::reviews::{ReviewError, Reviews, is_left_behind};
 use crate::settle::status_of;
-use catalog::{Advance, Facts, VideoStoreError};
-use stdx::Fault;
+use catalog::{Advance, Facts, Video, VideoStoreError};
 use vocab::{MediaKey, Millis, Status, UserId, Verdict, VideoId};
 
-/// A point at which a test may kill the process: the record says it, the catalog does not yet.
+/// Points at which a test may kill the process: nobody sees the video any more and nothing is decided yet; the
+/// record says it, the catalog does not yet.
+pub const TAKEN_DOWN: &str = "moderation.taken_down";
 pub const DECIDED: &str = "moderation.decided";
 
 /// A moderator's decision.
@@ -23,19 +24,28 @@ pub struct Ask {
 
 impl Reviews {
     /// Decides. From review: approve, reject or escalate (a second pair of eyes). A published or
-    /// rejected video can be taken back into review, a published one rejected.
+    /// rejected video can be taken back into review, a published one rejected. Saying the same again does what
+    /// was left undone the first time.
     pub async fn decide(&self, ask: Ask) -> Result<ModerationRecord, ReviewError> {
         let desk = &self.0.desk;
         let decision = self.decision_of(&ask)?;
         let video = desk.videos.get(ask.video).await?;
         let mut record = desk.store.get(ask.video).await?.ok_or(ReviewError::NotFound)?;
+        if is_said_again(&record, &decision, &video) {
+            self.follow_up(&record, action::DECIDE).await?;
+            return Ok(record);
+        }
         may_decide(video.status, ask.verdict, record.video_waits())?;
         if ask.verdict == Verdict::Approve {
             self.may_approve(&record).await?;
         }
-        let decision = Decision { content_sha256: record.content_sha256.clone(), ..decision };
+        let mut decision = Decision { content_sha256: record.content_sha256.clone(), ..decision };
         if video.status != Status::InReview {
             record.queued_at = None;
+        }
+        if video.status.is_readable() && ask.verdict != Verdict::Approve {
+            // The catalog first: whatever happens then, nobody is shown what was rejected.
+            decision.at = decision.at.max(self.take_down(&record, &decision).await?);
         }
         record.decide(decision);
         let record = desk.store.save(record).await?;
@@ -88,29 +98,53 @@ impl Reviews {
         Ok(())
     }
 
-    /// After the record says so: the catalog, the block list, the trail.
-    async fn follow_up(&self, record: &ModerationRecord, what: &str) -> Result<(), ReviewError> {
+    /// Hides a published video from everybody but moderators. Answers since when.
+    async fn take_down(&self, record: &ModerationRecord, why: &Decision) -> Result<Millis, ReviewError> {
         let desk = &self.0.desk;
+        let asked = Decision { verdict: Verdict::Escalate, ..why.clone() };
+        let facts = Facts { verdict: Some(record.verdict_facts(&asked)), ..Facts::default() };
+        let from = [Status::Published, Status::Unlisted];
+        // Later than what stands, by whoever's clock: an approval must not look like one of this review.
+        let after = record.standing().map_or(Millis(0), |d| d.at.saturating_add(Millis(1)));
+        let at = desk.clock.now().max(after);
+        let step = Advance::from_any(record.video, &from, Status::InReview, at).with(facts);
+        let video = match desk.videos.advance(step).await {
+            Err(VideoStoreError::Stale { actual: Status::InReview, .. }) => {
+                desk.videos.get(record.video).await?
+            }
+            Err(VideoStoreError::Stale { actual, .. }) => return Err(elsewhere(actual)),
+            moved => moved?,
+        };
+        stdx::crash::reached(TAKEN_DOWN);
+        Ok(video.status_changed_at)
+    }
+
+    /// After the record says so: the block list, the trail and, last, the catalog. Until then the video stands in
+    /// review, where [`Self::settle_left_behind`] finds what was cut short. Doing it twice does it once.
+    pub(crate) async fn follow_up(&self, record: &ModerationRecord, what: &str) -> Result<(), ReviewError> {
+        let desk = &self.0.desk;
+        let Some(n) = record.standing_at() else { return Ok(()) };
+        let decision = &record.decisions[n];
+        if let Some(by) = decision.by {
+            let code = decision.reason_code.as_deref();
+            let blocks = code.and_then(|c| desk.policy.reason(c)).is_some_and(|r| r.blocks_bytes);
+            if decision.verdict == Verdict::Reject && blocks {
+                self.block_for(record, decision, by).await?;
+            }
+            let detail = format!("{:?} {}", decision.verdict, code.unwrap_or_default());
+            let (id, detail) = (format!("{}:{n}", record.video), detail.trim().to_owned());
+            self.note(id, (by, what), Some(record.video), detail).await?;
+        }
         let video = desk.settle(record, Facts::default()).await?;
-        let Some((n, last)) = record.decisions.iter().enumerate().next_back() else { return Ok(()) };
-        let Some(by) = last.by else { return Ok(()) };
-        let wanted = record.standing().map(|d| status_of(d.verdict));
+        let wanted = status_of(decision.verdict);
         let passed_on = matches!(
             video.status,
             Status::Encoding | Status::Verifying | Status::Published | Status::Unlisted
         );
-        if wanted.is_some_and(|w| w != video.status && !(w == Status::Approved && passed_on)) {
-            let said = format!("This video went elsewhere meanwhile; it is {}.", video.status.word());
-            return Err(ReviewError::Conflict(said));
+        if wanted != video.status && !(wanted == Status::Approved && passed_on) {
+            return Err(elsewhere(video.status));
         }
-        let blocks =
-            last.reason_code.as_deref().and_then(|c| desk.policy.reason(c)).is_some_and(|r| r.blocks_bytes);
-        if last.verdict == Verdict::Reject && blocks {
-            self.block_for(record, last, by).await?;
-        }
-        let detail = format!("{:?} {}", last.verdict, last.reason_code.as_deref().unwrap_or_default());
-        self.note(format!("{}:{n}", record.video), (by, what), Some(record.video), detail.trim().to_owned())
-            .await
+        Ok(())
     }
 
     async fn block_for(
@@ -140,8 +174,14 @@ impl Reviews {
             Err(FileError::NotFound) => return Ok(()),
             Err(e) => return Err(e.into()),
         };
-        let draft: Draft = serde_json::from_slice(&draft).map_err(Fault::corrupt)?;
-        let hashes = draft.likeness.hashes();
+        let hashes = match serde_json::from_slice::<Draft>(&draft) {
+            Ok(draft) => draft.likeness.hashes(),
+            Err(error) => {
+                // It never will be read: the rejection must not wait for that.
+                tracing::warn!(video = %record.video, %error, "the pictures of a rejected video cannot be blocked");
+                return Ok(());
+            }
+        };
         if hashes.is_empty() {
             return Ok(());
         }
@@ -314,6 +354,23 @@ impl Reviews {
         let entry = Trail { id, at, by: by.to_string(), action: what.to_owned(), video, detail };
         Ok(self.0.desk.store.append(entry).await?)
     }
+}
+
+/// Whether the same person decided just this before, nothing asked for a decision since, and something may have
+/// been left undone: what is in force says so of an approval, not of a rejection with its block list.
+fn is_said_again(record: &ModerationRecord, said: &Decision, video: &Video) -> bool {
+    let is_open = video.status == Status::InReview;
+    let is_asked = record.video_waits() || (is_open && !is_left_behind(record, video));
+    let is_same = |d: &Decision| {
+        (d.by, d.verdict, &d.reason_code, &d.reason)
+            == (said.by, said.verdict, &said.reason_code, &said.reason)
+    };
+    let may_be_unfinished = is_open || said.verdict == Verdict::Reject;
+    may_be_unfinished && !is_asked && record.standing().is_some_and(is_same)
+}
+
+fn elsewhere(status: Status) -> ReviewError {
+    ReviewError::Conflict(format!("This video went elsewhere meanwhile; it is {}.", status.word()))
 }
 
 /// From which status a moderator may ask for what.

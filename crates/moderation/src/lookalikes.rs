@@ -31,15 +31,16 @@ impl Lookalikes {
         Self { list, known: Mutex::default() }
     }
 
-    /// The rejected video, other than itself, that `video` looks most like.
+    /// The rejected video, other than itself, that `video` looks most like. `now` by the clock of this process.
     pub async fn find(
         &self,
         video: VideoId,
         likeness: &Likeness,
         policy: &LikenessPolicy,
+        now: Millis,
     ) -> Result<Option<Resemblance>, Fault> {
         let mut known = self.known.lock().await;
-        self.catch_up(&mut known, policy).await?;
+        self.catch_up(&mut known, policy, now).await?;
         let blocked: Vec<_> = known.entries.values().filter(|e| e.video != video).cloned().collect();
         drop(known);
         let (likeness, policy) = (likeness.clone(), policy.clone());
@@ -49,14 +50,15 @@ impl Lookalikes {
         look.await.map_err(Fault::internal)
     }
 
-    async fn catch_up(&self, known: &mut Known, policy: &LikenessPolicy) -> Result<(), Fault> {
+    async fn catch_up(&self, known: &mut Known, policy: &LikenessPolicy, now: Millis) -> Result<(), Fault> {
         let mut after = (known.newest.saturating_sub(OVERLAP), VideoId(0));
         loop {
             let page = self.list.changed(after, PAGE).await?;
             let is_last = page.len() < PAGE;
             for entry in page {
                 after = (entry.changed_at, entry.video);
-                known.newest = known.newest.max(entry.changed_at);
+                // A change out of the future is read again until then: it must not hide those in between.
+                known.newest = known.newest.max(entry.changed_at.min(now));
                 if entry.is_lifted {
                     known.entries.remove(&entry.video);
                 } else {

@@ -88,7 +88,8 @@ impl Moderator {
         if policy.found == Found::Off {
             return Ok(None);
         }
-        self.0.lookalikes.find(record.video, scene.likeness, policy).await.map_err(again)
+        let now = self.0.desk.clock.now();
+        self.0.lookalikes.find(record.video, scene.likeness, policy, now).await.map_err(again)
     }
 
     /// The frames with what was seen in them, numbered from `before` + 1. `None` = nobody looked: there is

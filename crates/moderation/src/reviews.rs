@@ -8,7 +8,7 @@ use crate::port::{
 use crate::record::{Decider, Decision, ModerationRecord, action, digest_of};
 use crate::settle::{Desk, SettleError};
 use bytes::Bytes;
-use catalog::{Facts, Video, VideoStoreError};
+use catalog::{Video, VideoStoreError};
 use std::sync::Arc;
 use stdx::{Entropy, Fault};
 use vocab::{MediaKey, Millis, Status, UserId, Verdict, VideoId};
@@ -192,9 +192,7 @@ impl Reviews {
             let record = desk.store.get(video.id).await?;
             let outcome = match record {
                 Some(r) if r.video_waits() => continue,
-                Some(r) if is_left_behind(&r, &video) => {
-                    desk.settle(&r, Facts::default()).await.map(drop).map_err(ReviewError::from)
-                }
+                Some(r) if is_left_behind(&r, &video) => self.follow_up(&r, action::DECIDE).await,
                 other => self.queue_up(&video, other).await,
             };
             match outcome {
@@ -284,11 +282,16 @@ fn is_queued(status: Status, record: &ModerationRecord) -> bool {
     }
 }
 
-/// Whether the standing decision was made while the video was in this review, and did not get through.
-fn is_left_behind(record: &ModerationRecord, video: &Video) -> bool {
+/// Whether the standing decision was made while the video was in this review, or brought it there, and did not
+/// get through.
+pub(crate) fn is_left_behind(record: &ModerationRecord, video: &Video) -> bool {
     let appealed = video.appeal.is_some() && record.appeal.is_none();
+    // On the way from publication to a rejection the catalog says so already.
+    let is_known = |d: &Decision| {
+        video.verdict.as_ref().is_some_and(|v| (v.verdict, v.decided_at) == (Verdict::Reject, d.at))
+    };
     !appealed
-        && record
-            .standing()
-            .is_some_and(|d| d.verdict != Verdict::Escalate && d.at >= video.status_changed_at)
+        && record.standing().is_some_and(|d| {
+            d.verdict != Verdict::Escalate && (d.at >= video.status_changed_at || is_known(d))
+        })
 }

@@ -2,8 +2,10 @@
 
 mod rig;
 
-use moderation::{Ask, Found, FrameBlockList};
+use moderation::likeness::Picture;
+use moderation::{Ask, Found, FrameBlock, FrameBlockList, FrameHash, Likeness, Lookalikes};
 use rig::{MODERATOR, Rig, VIDEO};
+use std::sync::Arc;
 use vocab::{Millis, Status, Verdict, VideoId};
 
 const AGAIN: VideoId = VideoId(43);
@@ -88,6 +90,31 @@ async fn a_rejection_for_a_reason_that_blocks_nothing_blocks_no_pictures() {
     rig.reviews().decide(reject("spam")).await.expect("decided");
     let all = rig.frame_blocks.changed((Millis(0), VideoId(0)), 9).await.expect("read");
     assert_eq!(all, []);
+}
+
+#[tokio::test]
+async fn a_change_by_a_clock_that_is_ahead_hides_no_later_one() {
+    let rig = Rig::new(Some(3.0)).await;
+    let (film, policy, now) =
+        (Picture::from([FrameHash([7; 4])]), rig.policy.likeness.clone(), Millis(1_000_000));
+    let (worker, hour) = (Lookalikes::new(Arc::clone(&rig.frame_blocks) as _), Millis(3_600_000));
+    let block = |video: u64, at: Millis| FrameBlock {
+        video: VideoId(video),
+        hashes: film.clone(),
+        reason_code: "hate".into(),
+        changed_at: at,
+        is_lifted: false,
+    };
+    let likeness = Likeness { tiles: vec![film.clone()], frames: vec![] };
+    let find = |at| worker.find(AGAIN, &likeness, &policy, at);
+    rig.frame_blocks
+        .put(FrameBlock { hashes: vec![], ..block(1, now.saturating_add(hour)) })
+        .await
+        .expect("is put");
+    assert_eq!(find(now).await.expect("looks"), None);
+    rig.frame_blocks.put(block(2, now.saturating_add(Millis(1_000)))).await.expect("is put");
+    let found = find(now.saturating_add(Millis(2_000))).await.expect("looks");
+    assert_eq!(found.map(|l| l.video), Some(VideoId(2)));
 }
 
 #[tokio::test]

@@ -1,13 +1,16 @@
 //! A whole moderation slice on memory ports, with an examiner and a classifier that do as told.
 #![allow(dead_code, reason = "each test binary uses a part of the rig")]
 
+mod flaky;
+
 use async_trait::async_trait;
-use catalog::{Advance, MemoryVideoStore, SourceFacts, StatusListener, Video, VideoStore, jobs::ENCODE};
+use catalog::{Advance, SourceFacts, StatusListener, Video, VideoStore, jobs::ENCODE};
+pub use flaky::{Blocks, Videos};
 use moderation::{
     Attempt, BlockList, CloserJob, Desk, Examination, ExamineJob, Examiner, FrameClassifier, JudgeError,
-    Lookalikes, MediaError, MemoryBlockList, MemoryFrameBlockList, MemoryModerationStore, MemorySourceFiles,
-    ModerationPolicy, ModerationRecord, ModerationStore, Moderator, ModeratorDeps, Reviews, ReviewsDeps,
-    SampledFrame, SecondLook, plan,
+    Lookalikes, MediaError, MemoryFrameBlockList, MemoryModerationStore, MemorySourceFiles, ModerationPolicy,
+    ModerationRecord, ModerationStore, Moderator, ModeratorDeps, Reviews, ReviewsDeps, SampledFrame,
+    SecondLook, plan,
 };
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -174,10 +177,10 @@ impl StatusListener for Heard {
 }
 
 pub struct Rig {
-    pub videos: Arc<MemoryVideoStore>,
+    pub videos: Arc<Videos>,
     pub jobs: Arc<MemoryJobStore>,
     pub store: Arc<MemoryModerationStore>,
-    pub blocks: Arc<MemoryBlockList>,
+    pub blocks: Arc<Blocks>,
     pub frame_blocks: Arc<MemoryFrameBlockList>,
     pub files: Arc<MemorySourceFiles>,
     pub examiner: Arc<StubExaminer>,
