@@ -1,15 +1,17 @@
 //! Adds rungs to a published video: a new package over the renditions of the old one.
 
 use crate::error::Halt;
+use crate::manifest;
 use crate::names::{Names, Run};
-use crate::port::{Encoded, Progress};
+use crate::port::{Content, Encoded, MediaStore, Progress};
 use crate::shelf::{Shelf, ShelfError, Shelved};
-use crate::strays;
+use crate::strays::{self, Claims};
 use crate::transcoder::{Order, TranscodeError, Transcoder};
 use crate::waves::Wave;
-use catalog::{Edit, Growth, Package, QualityFacts, RenditionFacts, Video, VideoStoreError, moves};
+use catalog::{Edit, Growth, Package, QualityFacts, RenditionFacts, Tracks, Video, VideoStoreError, moves};
+use moderation::work_dir::WorkDir;
 use stdx::{Fault, crash};
-use vocab::{Kbps, Millis, RungName, VideoId};
+use vocab::{Kbps, MediaKey, Millis, RungName, VideoId};
 
 /// Points at which a test may kill the process.
 pub const GROWING: &str = "transcode.growing";
@@ -26,7 +28,7 @@ const SWAP_TRIES: u32 = 8;
 pub enum Grown {
     /// Viewers are shown the new rungs, or there is nothing to add any more.
     Done,
-    /// The video is on its way, or another wave goes first.
+    /// The video is on its way, or what it shows was changed meanwhile.
     NotYet,
 }
 
@@ -46,31 +48,39 @@ impl Transcoder {
         }
         let wrote_in_vain = match self.missing(&video, wave) {
             Missing::Nothing => false,
-            Missing::Earlier => return Ok(Grown::NotYet),
+            // A look at what is published orders this one again.
+            Missing::Earlier => return Ok(Grown::Done),
             Missing::Rungs(package, rungs) => {
                 match self.add(&video, package, (wave, &rungs), (run, progress)).await {
                     Ok(grown) => !grown,
-                    Err(Halt::Refused(reason)) => {
-                        strays::remove(&self.0, id, run, true).await?;
-                        return Err(TranscodeError::Refused(reason));
-                    }
+                    Err(Halt::Refused(reason)) => return Err(TranscodeError::Refused(reason)),
                     // Another run may have ended it, and deleted what this one was about to read.
-                    Err(Halt::Again(e)) => match self.find(id).await? {
-                        Some(v) if !matches!(self.missing(&v, wave), Missing::Nothing) => return Err(e),
-                        _ => true,
+                    Err(Halt::Again(e)) => match self.is_missing(id, wave).await? {
+                        true => return Err(e),
+                        false => true,
                     },
                 }
             }
         };
-        strays::remove(&self.0, id, run, wrote_in_vain).await?;
-        let overtaken = wrote_in_vain
-            && self.find(id).await?.is_some_and(|v| !matches!(self.missing(&v, wave), Missing::Nothing));
+        let overtaken = wrote_in_vain && self.is_missing(id, wave).await?;
+        // While rungs are missing, an earlier claim that lost its lease without knowing may yet show its own.
+        let claims = if overtaken { Claims::Own } else { Claims::with_own(wrote_in_vain) };
+        strays::remove(&self.0, id, run, claims).await?;
         Ok(if overtaken { Grown::NotYet } else { Grown::Done })
     }
 
-    /// After the last attempt: what was written goes; viewers keep what they are shown.
-    pub async fn give_up_growing(&self, id: VideoId, run: Run) -> Result<(), TranscodeError> {
-        strays::remove(&self.0, id, run, true).await
+    /// After the last attempt: viewers keep what they are shown. A claim that failed took its own writings
+    /// back; what a killed one left stays while `wave` has rungs to add, as nobody knows whether it was killed.
+    pub async fn give_up_growing(&self, id: VideoId, wave: Wave, run: Run) -> Result<(), TranscodeError> {
+        if self.is_missing(id, wave).await? {
+            return Ok(());
+        }
+        strays::remove(&self.0, id, run, Claims::EarlierAndOwn).await
+    }
+
+    async fn is_missing(&self, id: VideoId, wave: Wave) -> Result<bool, TranscodeError> {
+        let video = self.find(id).await?;
+        Ok(video.is_some_and(|v| !matches!(self.missing(&v, wave), Missing::Nothing)))
     }
 
     pub(crate) fn wave_again_at(&self) -> Millis {
@@ -104,7 +114,8 @@ impl Transcoder {
         let mut order = self.order(video).await?.only(rungs);
         if order.plan.rungs.is_empty() {
             // The profile has no such rung any more.
-            return Ok(self.swap(video.id, old, without(old, wave, rungs)).await?);
+            let names = Names::new(video, run);
+            return Ok(self.swap(video.id, old, (&without(old, wave, rungs), &names)).await?);
         }
         if wave == Wave::Av1 {
             order.plan = order.plan.in_av1(old.quality.as_ref());
@@ -120,24 +131,43 @@ impl Transcoder {
         };
         let mut encoded = self.encode(video, &order, &work, &progress).await?;
         crash::reached(GROWN_ENCODED);
-        if !self.find(video.id).await?.is_some_and(|v| moves::may_grow(&v, old.id)) {
+        if self.find(video.id).await?.is_none_or(|v| shown_instead(&v, old).is_none()) {
             return Ok(false);
         }
         let order = if wave == Wave::Av1 { self.worth(old, &mut encoded, order).await? } else { order };
         if encoded.rungs.is_empty() {
-            return Ok(self.swap(video.id, old, without(old, wave, rungs)).await?);
+            return Ok(self.swap(video.id, old, (&without(old, wave, rungs), &names)).await?);
         }
-        let shelved = shelf.put_renditions(&encoded, &order.plan).await?;
-        let useless = self.useless(old, &shelved, &order);
+        match self.make_grown(&shelf, (old, quality), (&order, &encoded), (&work, &progress)).await {
+            Ok(package) => {
+                let package = without(&package, wave, rungs);
+                let swapped = self.swap(video.id, old, (&package, &names)).await?;
+                crash::reached(GROWN);
+                Ok(swapped)
+            }
+            Err(halt) => {
+                strays::withdraw(&self.0, video, run).await;
+                Err(halt)
+            }
+        }
+    }
+
+    /// Stores what was encoded in a package with what `old` shows, and looks at it as a viewer would.
+    async fn make_grown(
+        &self,
+        shelf: &Shelf<'_>,
+        (old, quality): (&Package, Option<QualityFacts>),
+        (order, encoded): (&Order, &Encoded),
+        (work, progress): (&WorkDir, &Progress),
+    ) -> Result<Package, Halt> {
+        let shelved = shelf.put_renditions(encoded, &order.plan).await?;
+        let useless = self.useless(old, &shelved, order);
         let package = shelf.put_grown(old, &shelved, &useless, &order.draft).await?;
-        let quality = recorded(old.quality.clone(), quality, useless);
-        let package = Package { quality, ..without(&package, wave, rungs) };
+        let package = Package { quality: recorded(old.quality.clone(), quality, useless), ..package };
         crash::reached(GROWN_STORED);
-        self.verify(&shelf, &order, (&shelved, &package), (&work, &progress)).await?;
+        self.verify(shelf, order, (&shelved, &package), (work, progress)).await?;
         crash::reached(GROWN_VERIFIED);
-        let swapped = self.swap(video.id, old, package).await?;
-        crash::reached(GROWN);
-        Ok(swapped)
+        Ok(package)
     }
 
     /// Published rungs that the new ones make useless. The new are kept, as they are paid for.
@@ -182,15 +212,24 @@ impl Transcoder {
         Ok(order.only(&kept))
     }
 
-    /// `false`: the video no longer shows `old` to anybody.
-    async fn swap(&self, id: VideoId, old: &Package, new: Package) -> Result<bool, TranscodeError> {
+    /// Shows `new` in the place of `old`, or of what its owner made of that meanwhile. `false`: the video shows
+    /// nobody any of these.
+    async fn swap(
+        &self,
+        id: VideoId,
+        old: &Package,
+        (new, names): (&Package, &Names),
+    ) -> Result<bool, TranscodeError> {
         let mut outcome = Err(TranscodeError::Encoder("the record changes without end".into()));
         for _ in 0..SWAP_TRIES {
             let Some(video) = self.find(id).await? else { return Ok(false) };
-            if !moves::may_grow(&video, old.id) {
-                return Ok(false);
-            }
-            let growth = Growth { instead_of: old.id, package: new.clone() };
+            let Some(shown) = shown_instead(&video, old) else { return Ok(false) };
+            let package = if shown.id == old.id {
+                new.clone()
+            } else {
+                redressed(self.0.media.as_ref(), &video, (shown, new), names).await?
+            };
+            let growth = Growth { instead_of: shown.id, package };
             let edit = Edit { package: Some(growth), ..Edit::default() };
             match self.0.videos.edit(id, video.revision, edit).await {
                 Ok(_) => return Ok(true),
@@ -201,6 +240,46 @@ impl Transcoder {
         }
         outcome
     }
+}
+
+/// The package that viewers are shown, if it is `old` or has the same renditions and waits for the same ones:
+/// then its owner changed the captions or the cover, and what was made to follow `old` may follow it.
+fn shown_instead<'v>(video: &'v Video, old: &Package) -> Option<&'v Package> {
+    let shown = video.package.as_ref().filter(|p| moves::may_grow(video, p.id))?;
+    let is_same = shown.renditions == old.renditions
+        && shown.pending == old.pending
+        && shown.tracks.sound == old.tracks.sound
+        && shown.tracks.av1 == old.tracks.av1;
+    (shown.id == old.id || is_same).then_some(shown)
+}
+
+/// `new` with the captions and pictures of `shown`, stored under a name of its own: what stands under that of
+/// `new` may have been read.
+async fn redressed(
+    media: &dyn MediaStore,
+    video: &Video,
+    (shown, new): (&Package, &Package),
+    names: &Names,
+) -> Result<Package, ShelfError> {
+    let (id, from) = (names.package_over(shown.id), shown.id);
+    let tracks = Tracks { av1: new.tracks.av1.clone(), ..shown.tracks.clone() };
+    let package = Package { id, tracks, blurhash: shown.blurhash.clone(), ..new.clone() };
+    let video = video.id;
+    let mut pictures =
+        vec![(MediaKey::Poster { video, package: from }, MediaKey::Poster { video, package: id })];
+    if shown.sprite.is_some() {
+        pictures.extend([
+            (MediaKey::Sprite { video, package: from }, MediaKey::Sprite { video, package: id }),
+            (MediaKey::SpriteVtt { video, package: from }, MediaKey::SpriteVtt { video, package: id }),
+        ]);
+    }
+    for (from, to) in pictures {
+        let bytes = media.get(from).await?;
+        media.put(to, Content::Bytes(bytes)).await?;
+    }
+    let playlist = manifest::multivariant(video, &package);
+    media.put(MediaKey::Multivariant { video, package: id }, Content::Bytes(playlist.into())).await?;
+    Ok(package)
 }
 
 /// The package that waits for these rungs no longer.

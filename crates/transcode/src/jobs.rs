@@ -76,7 +76,7 @@ impl JobHandler for GrowHandler {
 
     async fn buried(&self, job: &Job) {
         let Ok(video) = video_of(job) else { return };
-        if let Err(e) = self.transcoder.give_up_growing(video, Run::of(job)).await {
+        if let Err(e) = self.transcoder.give_up_growing(video, self.wave, Run::of(job)).await {
             tracing::error!(%video, error = %e, "what a wave left behind stays until the video is erased");
         }
     }

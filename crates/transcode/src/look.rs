@@ -75,7 +75,9 @@ impl Look {
 
     /// One that gave up is not ordered again: a person replays it.
     async fn order(&self, video: &Video, wave: Wave, kind: &'static str) -> Result<(), JobError> {
-        let is_due = video.package.as_ref().is_some_and(|p| !self.profile.missing(wave, p).is_empty());
+        let misses = |w: Wave| video.package.as_ref().is_some_and(|p| !self.profile.missing(w, p).is_empty());
+        // A second wave that was given up holds up the others until a person replays it.
+        let is_due = misses(wave) && (wave == Wave::Second || !misses(Wave::Second));
         if !video.status.is_readable() || !is_due {
             return Ok(());
         }

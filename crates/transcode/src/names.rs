@@ -49,6 +49,11 @@ impl Names {
         PackageId(self.derive("package"))
     }
 
+    /// The package in the place of `shown`, where that took the place of the one this run started from.
+    pub fn package_over(&self, shown: PackageId) -> PackageId {
+        PackageId(self.derive(&format!("package over {shown}")))
+    }
+
     pub fn rendition(&self, rung: RungName) -> RenditionId {
         RenditionId(self.derive(&format!("rendition {rung}")))
     }

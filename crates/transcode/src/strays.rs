@@ -3,22 +3,43 @@
 use crate::names::{Names, Run};
 use crate::transcoder::{TranscodeError, TranscoderDeps};
 use catalog::{Video, VideoStoreError};
+use stdx::Fault;
 use vocab::{RungName, VideoId};
 
 /// Earlier claims of a job that are cleaned up after. Each costs a few questions to the object store; what is
 /// older goes when the video is erased.
 const EARLIER_RUNS_MAX: u64 = 16;
 
-/// Deletes what earlier claims of this job left, and with `also_own` this one's, except what the video's
-/// package shows. While the video is on its way nothing is deleted: an earlier run that does not know that
-/// it lost its lease may yet be the one that publishes.
+/// Whose writings are in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claims {
+    /// Those of earlier claims of the job. Only where none of them could still come to show anything.
+    Earlier,
+    Own,
+    EarlierAndOwn,
+}
+
+impl Claims {
+    /// The earlier ones, and one's own if that `wrote_in_vain`.
+    pub(crate) const fn with_own(wrote_in_vain: bool) -> Self {
+        if wrote_in_vain { Self::EarlierAndOwn } else { Self::Earlier }
+    }
+
+    fn of(self, run: Run) -> impl Iterator<Item = Run> {
+        let earlier = if self == Self::Own { 0 } else { EARLIER_RUNS_MAX };
+        run.earlier(earlier).chain((self != Self::Earlier).then_some(run))
+    }
+}
+
+/// Deletes what `claims` left, except what the video's package shows. While the video is on its way nothing is
+/// deleted: an earlier run that does not know that it lost its lease may yet be the one that publishes.
 pub(crate) async fn remove(
     deps: &TranscoderDeps,
     id: VideoId,
     run: Run,
-    also_own: bool,
+    claims: Claims,
 ) -> Result<(), TranscodeError> {
-    if run.fence <= 1 && !also_own {
+    if claims.of(run).next().is_none() {
         return Ok(());
     }
     let video = match deps.videos.get(id).await {
@@ -30,15 +51,27 @@ pub(crate) async fn remove(
     if video.is_gone() || video.status.is_in_flight() {
         return Ok(());
     }
-    let rungs = rungs(deps, &video);
-    for run in run.earlier(EARLIER_RUNS_MAX).chain(also_own.then_some(run)) {
+    for run in claims.of(run) {
         let names = Names::new(&video, run);
         if video.package.as_ref().is_some_and(|p| names.are_in(p)) {
             continue;
         }
-        for prefix in names.prefixes(&rungs) {
-            deps.eraser.delete_prefix(&prefix).await?;
-        }
+        delete(deps, &video, &names).await?;
+    }
+    Ok(())
+}
+
+/// Deletes what a run wrote that stops before it asked anybody to show it: nobody else has these names, and the
+/// next claim has others. What cannot be deleted now waits for a later claim, as after a kill.
+pub(crate) async fn withdraw(deps: &TranscoderDeps, video: &Video, run: Run) {
+    if let Err(error) = delete(deps, video, &Names::new(video, run)).await {
+        tracing::warn!(video = %video.id, %error, "what a failed run wrote stays for now");
+    }
+}
+
+async fn delete(deps: &TranscoderDeps, video: &Video, names: &Names) -> Result<(), Fault> {
+    for prefix in names.prefixes(&rungs(deps, video)) {
+        deps.eraser.delete_prefix(&prefix).await?;
     }
     Ok(())
 }

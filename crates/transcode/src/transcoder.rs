@@ -6,10 +6,10 @@ use crate::ladder::{LadderPlan, plan};
 use crate::names::{Names, Run};
 use crate::policy::LadderProfile;
 use crate::port::{
-    EncodeJob, Encoder, Expectation, LocalFile, MediaStore, Origin, ProbeJob, Progress, VerifyJob,
+    EncodeJob, Encoded, Encoder, Expectation, LocalFile, MediaStore, Origin, ProbeJob, Progress, VerifyJob,
 };
 use crate::shelf::{Shelf, Shelved};
-use crate::strays;
+use crate::strays::{self, Claims};
 use crate::waves::Wave;
 use catalog::jobs::{Eraser, SECOND_WAVE};
 use catalog::{Advance, Facts, Package, QualityFacts, StatusListener, Video, VideoStore, VideoStoreError};
@@ -111,14 +111,14 @@ impl Transcoder {
                 },
             },
         };
-        strays::remove(&self.0, id, run, wrote_in_vain).await?;
+        strays::remove(&self.0, id, run, Claims::with_own(wrote_in_vain)).await?;
         Ok(status)
     }
 
     /// After the last attempt: a reason instead of a video that stands still for ever.
     pub async fn give_up(&self, id: VideoId, run: Run) -> Result<Status, TranscodeError> {
         let status = self.fail(id, catalog::sweep::gave_up()).await?;
-        strays::remove(&self.0, id, run, true).await?;
+        strays::remove(&self.0, id, run, Claims::EarlierAndOwn).await?;
         Ok(status)
     }
 
@@ -150,18 +150,37 @@ impl Transcoder {
         if self.stands(video.id).await? != Status::Encoding {
             return Ok(None);
         }
-        let shelved = shelf.put_renditions(&encoded, &order.plan).await?;
+        match self.make(&shelf, (&order, &encoded), (pending, quality), (&work, &progress)).await {
+            Ok(Some((moved, package))) => self.publish(&moved, package).await,
+            Ok(None) => Ok(None),
+            Err(halt) => {
+                strays::withdraw(&self.0, &video, run).await;
+                Err(halt)
+            }
+        }
+    }
+
+    /// Stores what was encoded and looks at it as a viewer would. `None`: the video went elsewhere meanwhile.
+    async fn make(
+        &self,
+        shelf: &Shelf<'_>,
+        (order, encoded): (&Order, &Encoded),
+        (pending, quality): (Vec<RungName>, Option<QualityFacts>),
+        (work, progress): (&WorkDir, &Progress),
+    ) -> Result<Option<(Video, Package)>, Halt> {
+        let shelved = shelf.put_renditions(encoded, &order.plan).await?;
         crash::reached(RENDITIONS_STORED);
         let package = Package { pending, quality, ..shelf.put_package(&shelved, &order.draft).await? };
         crash::reached(PACKAGE_STORED);
         progress(STORE_PERCENT);
-        let step = Advance::new(video.id, Status::Encoding, Status::Verifying, self.0.clock.now());
+        let id = shelf.video.id;
+        let step = Advance::new(id, Status::Encoding, Status::Verifying, self.0.clock.now());
         let Some(moved) = self.advance(step).await? else { return Ok(None) };
         crash::reached(VERIFYING);
-        self.verify(&shelf, &order, (&shelved, &package), (&work, &progress)).await?;
+        self.verify(shelf, order, (&shelved, &package), (work, progress)).await?;
         crash::reached(VERIFIED);
-        self.order_second_wave(video.id, &package).await?;
-        self.publish(&moved, package).await
+        self.order_second_wave(id, &package).await?;
+        Ok(Some((moved, package)))
     }
 
     pub(crate) fn work_dir(&self, video: &Video) -> Result<WorkDir, Fault> {
@@ -262,7 +281,7 @@ impl Transcoder {
         order: &Order,
         work: &WorkDir,
         progress: &Progress,
-    ) -> Result<crate::port::Encoded, Halt> {
+    ) -> Result<Encoded, Halt> {
         let (report, mut told) = scaled(progress, 0, ENCODE_PERCENT);
         let job = EncodeJob {
             video: video.id,

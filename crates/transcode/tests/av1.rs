@@ -106,7 +106,8 @@ async fn the_second_wave_goes_first_and_a_late_top_follows() {
     lazy.waves.lazy_top = LazyTop::Views(ENOUGH * 2);
     let w = World::with_profile(lazy).await.with(video(7)).await;
     w.run(7).await.expect("publishes");
-    assert_eq!(w.grow(7, Wave::Av1).await.expect("waits"), Grown::NotYet);
+    assert_eq!(w.grow(7, Wave::Av1).await.expect("waits for nobody"), Grown::Done);
+    assert!(in_codec(&w.get(7).await, Codec::Av1).is_empty());
     for wave in [Wave::Second, Wave::Av1, Wave::Top] {
         w.grow(7, wave).await.expect("grows");
     }

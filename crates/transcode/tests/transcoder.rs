@@ -158,6 +158,11 @@ async fn a_store_that_fails_anywhere_is_resumed() {
             break;
         }
         assert_ne!(w.get(7).await.status, Status::Published);
+        assert_eq!(
+            w.public_keys(),
+            Vec::<String>::new(),
+            "what was written is taken back at once, after {n}"
+        );
         w.media.fails_after.store(u32::MAX, Ordering::SeqCst);
         assert_eq!(w.run(7).await.expect("publishes"), Status::Published, "after {n}");
         assert_eq!(w.leftovers(), 0);

@@ -2,10 +2,11 @@
 
 mod world;
 
+use catalog::Growth;
 use catalog::jobs::{SECOND_WAVE, TOP_RUNG};
 use transcode::look::Look;
-use transcode::{Audience, LazyTop, Metric};
-use vocab::RungName;
+use transcode::{Audience, LazyTop, Metric, Names};
+use vocab::{PackageId, RungName};
 use work::{JobContext, JobHandler, NewJob};
 use world::*;
 
@@ -87,9 +88,11 @@ async fn a_wave_that_was_cut_short_leaves_nothing_behind() {
     for n in [1, 5, 9, 14, 17] {
         let w = published().await;
         let first = w.get(7).await;
+        let keys = w.public_keys();
         w.media.fails_after.store(n, Ordering::SeqCst);
         w.grow(7, Wave::Second).await.expect_err("the disk is away");
         assert_eq!(w.get(7).await, first, "viewers notice nothing");
+        assert_eq!(w.public_keys(), keys, "what was written is taken back at once, after {n}");
         w.media.fails_after.store(u32::MAX, Ordering::SeqCst);
         w.grow(7, Wave::Second).await.expect("grows");
         assert_eq!(w.public_keys().len(), whole.public_keys().len(), "after {n}");
@@ -100,9 +103,10 @@ async fn a_wave_that_was_cut_short_leaves_nothing_behind() {
 async fn what_is_not_verified_is_not_shown() {
     let w = published().await;
     let first = w.get(7).await;
+    let keys = w.public_keys();
     w.encoder.fails_verify.store(true, Ordering::SeqCst);
     assert!(!w.grow(7, Wave::Second).await.expect_err("fails").is_final());
-    assert_eq!(w.get(7).await, first);
+    assert_eq!((w.get(7).await, w.public_keys()), (first, keys));
 }
 
 #[tokio::test]
@@ -150,6 +154,73 @@ async fn a_wave_that_comes_before_its_publication_waits() {
     assert_eq!(w.grow(8, Wave::Second).await.expect("is gone"), Grown::Done);
 }
 
+/// What `transcode::captions` does to a video: the same renditions in another package.
+async fn dressed_anew(w: &World, id: u128) {
+    let video = w.videos.inner.get(VideoId(7)).await.expect("is there");
+    let old = video.package.clone().expect("a package");
+    let package = PackageId(id);
+    for (key, bytes) in [
+        (MediaKey::Poster { video: video.id, package }, "the owner's picture"),
+        (MediaKey::Sprite { video: video.id, package }, "sprite"),
+        (MediaKey::SpriteVtt { video: video.id, package }, "cues"),
+    ] {
+        w.media.inner.put(key, Content::Bytes(bytes.into())).await.expect("is stored");
+    }
+    let growth = Growth {
+        instead_of: old.id,
+        package: catalog::Package { id: package, blurhash: Some("another".into()), ..old },
+    };
+    let edit = Edit { package: Some(growth), ..Edit::default() };
+    w.videos.inner.edit(video.id, video.revision, edit).await.expect("is edited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_owner_changes_while_a_wave_runs_costs_nothing_of_it() {
+    let w = Arc::new(published().await);
+    // At each step that is told: while it encodes, and after it was verified.
+    let (inside, steps) = (Arc::clone(&w), AtomicU32::new(0));
+    let change = move |_: u8| {
+        let id = u128::from(steps.fetch_add(1, Ordering::SeqCst)) + 900;
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(dressed_anew(&inside, id)));
+    };
+    let run = Run { job: JobId(1_007), fence: 1 };
+    let grown = w.transcoder.grow(VideoId(7), Wave::Second, run, Arc::new(change)).await;
+    assert_eq!(grown.expect("grows"), Grown::Done);
+    assert_eq!(w.encoder.inner.encodes.load(Ordering::SeqCst), 2, "once for each wave");
+    let video = w.get(7).await;
+    let package = video.package.clone().expect("a package");
+    assert_eq!((shorts(&video), package.pending.len()), (vec![360, 240, 540, 720], 0));
+    assert_eq!(package.blurhash.as_deref(), Some("another"));
+    let at = |key: MediaKey| w.media.inner.get(key);
+    let poster = at(MediaKey::Poster { video: video.id, package: package.id }).await.expect("a poster");
+    assert_eq!(&poster[..], b"the owner's picture");
+    let text = at(MediaKey::Multivariant { video: video.id, package: package.id }).await.expect("a playlist");
+    let (_, list) = m3u8_rs::parse_master_playlist(&text).expect("parses");
+    assert_eq!(list.variants.iter().filter(|v| !v.is_i_frame).count(), 4);
+    for rendition in package.renditions.iter().map(|r| r.id) {
+        at(MediaKey::Init { video: video.id, rendition }).await.expect("stands");
+    }
+}
+
+#[tokio::test]
+async fn giving_a_wave_up_deletes_nothing_that_an_earlier_claim_may_yet_show() {
+    let w = published().await;
+    let run = |fence| Run { job: JobId(1_007), fence };
+    let names = Names::new(&w.get(7).await, run(3));
+    let lost = MediaKey::Init { video: VideoId(7), rendition: names.rendition(RungName(540)) };
+    let is_there = async || w.media.inner.get(lost.clone()).await.is_ok();
+    w.media.inner.put(lost.clone(), Content::Bytes("its rung".into())).await.expect("is stored");
+    w.transcoder.give_up_growing(VideoId(7), Wave::Second, run(4)).await.expect("gives up");
+    w.transcoder.give_up_growing(VideoId(7), Wave::Second, run(3)).await.expect("gives up");
+    assert!(is_there().await, "whoever wrote it may yet show it");
+    w.encoder.refuses.store(true, Ordering::SeqCst);
+    let refused = w.transcoder.grow(VideoId(7), Wave::Second, run(5), Arc::new(|_| {})).await;
+    assert!(refused.expect_err("refuses").is_final() && is_there().await);
+    w.encoder.refuses.store(false, Ordering::SeqCst);
+    w.transcoder.grow(VideoId(7), Wave::Second, run(6), Arc::new(|_| {})).await.expect("grows");
+    assert!(!is_there().await, "nothing is missing any more");
+}
+
 struct Watched(u64);
 
 #[async_trait]
@@ -172,7 +243,9 @@ async fn a_lazy_top_is_encoded_once_viewers_came() {
     let w = World::with_profile(lazy()).await.with(video(7)).await;
     w.run(7).await.expect("publishes");
     look(&w, &lazy(), 50, 0).await;
-    assert_eq!(w.grow(7, Wave::Top).await.expect("waits for the second wave"), Grown::NotYet);
+    assert_eq!(w.ordered(TOP_RUNG).await, 0, "the second wave goes first");
+    assert_eq!(w.grow(7, Wave::Top).await.expect("waits for nobody"), Grown::Done);
+    assert_eq!(shorts(&w.get(7).await), [360, 240]);
     w.grow(7, Wave::Second).await.expect("grows");
     let grown = w.get(7).await;
     assert_eq!(shorts(&grown), [360, 240, 540]);
