@@ -6,7 +6,7 @@ use bytes::Bytes as Raw;
 use catalog::jobs::{COVER, CoverJob};
 use catalog::sweep::Erase;
 use catalog::{CatalogPolicy, CoverState, Owners, OwnersDeps, Package};
-use moderation::port::{CoverJob as Draw, DrawnCover, FileError, FrameClassifier, SourceFiles};
+use moderation::port::{CoverJob as Draw, DrawnCover, FrameClassifier};
 use moderation::{
     Ask, CoverAsk, CoverLimits, Desk, Examination, ExamineJob, Examiner, Lookalikes, MemoryBlockList,
     MemoryFrameBlockList, MemoryModerationStore, ModerationPolicy, ModerationStore, Moderator, ModeratorDeps,
@@ -86,22 +86,6 @@ impl FrameClassifier for Sees {
         let finding =
             Finding { name: "Explicit".into(), parent: String::new(), level: 1, confidence, at_ms: 0 };
         Ok(frames.iter().map(|_| vec![finding.clone()]).collect())
-    }
-}
-
-struct Files(Arc<Media>);
-
-#[async_trait]
-impl SourceFiles for Files {
-    async fn local_raw(&self, video: VideoId, upload: UploadId) -> Result<LocalFile, FileError> {
-        self.0.local_raw(video, upload).await.map_err(|_| FileError::NotFound)
-    }
-    async fn put_private(&self, key: MediaKey, content: Content) -> Result<(), FileError> {
-        assert!(key.public_path().is_none());
-        self.0.put(key, content).await.map_err(|e| FileError::Fault(Fault::internal(e)))
-    }
-    async fn get_private(&self, key: MediaKey) -> Result<Raw, FileError> {
-        self.0.get(key).await.map_err(|_| FileError::NotFound)
     }
 }
 

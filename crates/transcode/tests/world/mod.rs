@@ -7,7 +7,7 @@ pub use catalog::{
     Advance, Edit, Facts, MemoryVideoStore, Metadata, SourceFacts, SpriteFacts, StatusListener, Transform,
     VerdictFacts, Video, VideoPage, VideoStore, VideoStoreError,
 };
-pub use moderation::port::{Content, LocalFile, MediaError};
+pub use moderation::port::{Content, FileError, LocalFile, MediaError, SourceFiles};
 pub use moderation::{Draft, record::digest_of};
 pub use sha2::{Digest, Sha256};
 pub use std::sync::Arc;
@@ -89,6 +89,23 @@ impl MediaStore for Media {
 impl Eraser for Media {
     async fn delete_prefix(&self, prefix: &str) -> Result<(), Fault> {
         self.inner.delete_prefix(prefix).await
+    }
+}
+
+/// The same store as moderation sees it.
+pub struct Files(pub Arc<Media>);
+
+#[async_trait]
+impl SourceFiles for Files {
+    async fn local_raw(&self, video: VideoId, upload: UploadId) -> Result<LocalFile, FileError> {
+        self.0.local_raw(video, upload).await.map_err(|_| FileError::NotFound)
+    }
+    async fn put_private(&self, key: MediaKey, content: Content) -> Result<(), FileError> {
+        assert!(key.public_path().is_none());
+        self.0.put(key, content).await.map_err(|e| FileError::Fault(Fault::internal(e)))
+    }
+    async fn get_private(&self, key: MediaKey) -> Result<bytes::Bytes, FileError> {
+        self.0.get(key).await.map_err(|_| FileError::NotFound)
     }
 }
 
