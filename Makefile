@@ -9,7 +9,7 @@ export CACHE_DIR CARGO_TARGET_DIR DATA_DIR
 SIGNAL := $(CARGO_TARGET_DIR)/release/signal
 
 .DEFAULT_GOAL := help
-.PHONY: help up build deps test check bench clean
+.PHONY: help up build deps test check players bench clean
 
 help: ## List the targets
 	@echo "Signal Video"; echo
@@ -31,6 +31,9 @@ test: ## Run every test: tidy, unit, conformance, media, browser
 
 check: ## Quick checks: format, clippy, arrows, web types
 	@scripts/check.sh
+
+players: ## Play every sample clip in hls.js and Shaka in Chromium (ONLY=name)
+	@scripts/players.sh "$(ONLY)"
 
 bench: ## Run benchmarks and print RESULT lines (ONLY=walk|stores|media)
 	@scripts/bench.sh "$(ONLY)"

@@ -44,4 +44,3 @@ npm_tools() {
   rm -rf "$to" && mkdir -p "$to" && cp "$from/"{package.json,package-lock.json,.npmrc} "$to/"
   ( cd "$to" && npm install --no-save --no-audit --no-fund --loglevel=error ) && cp "$from/package-lock.json" "$to/node_modules/.lock"
 }
-outside_readers() { npm_tools playlists; }

@@ -14,7 +14,11 @@ python_tools() {
 }
 web_checks() { ( cd clients/web && npm run --silent typecheck && npm test --silent && npm run --silent build && npm run --silent size ); }
 format()     { cargo fmt --all --check; }
-lints()      { cargo clippy --quiet --workspace --all-targets --locked -- -D warnings; }
+# And once more what only a build with the AWS engines compiles.
+lints() {
+  cargo clippy --quiet --workspace --all-targets --locked -- -D warnings \
+    && cargo clippy --quiet -p signal -p bench --all-targets --features signal/aws,bench/aws --locked -- -D warnings
+}
 compile()    { cargo test --workspace --locked --no-run --quiet; }
 classifier() { cargo build --quiet -p signal --locked && scripts/classifier.sh "$CARGO_TARGET_DIR/debug/signal"; }
 # What failed is said once more at the end, where a log cut short still shows it.
@@ -27,13 +31,15 @@ cargo_tests() {
   return 1
 }
 # And packages, as readers by other people read them.
-rust_tests() { cargo_tests && outside_readers && node tests/outside/playlists.mjs; }
+rust_tests() { cargo_tests && npm_tools playlists && node tests/outside/playlists.mjs; }
 media_requests() { python tests/outside/aws_media.py && python tests/outside/aws_vision.py; }
 aws_engines() {
-  cargo test --quiet -p signal --features aws --locked --lib --test aws_start \
+  cargo test --quiet -p signal --features aws --locked --lib --test aws_start --test aws_identity \
     && cargo build --quiet -p signal --features aws --locked \
     && AFTER='python tests/outside/aws_tables.py' node tests/e2e/local-aws.mjs
 }
+# A few clips; `make players` plays all of them.
+players()    { npm_tools players && cargo build --quiet -p signal --locked && node tests/e2e/players.mjs --short; }
 browser()    { cargo build --quiet -p signal --locked && node tests/e2e/walk.mjs; }
 
 export PATH="$CACHE_DIR/venv/bin:$PATH"
@@ -50,6 +56,7 @@ stage "compile tests" compile
 stage "classifier" classifier
 stage "rust tests" rust_tests
 stage "requests to MediaConvert against its model" media_requests
+stage "browser: packages in hls.js and Shaka" players
 stage "browser: the whole product" browser
 stage "browser: the whole product on AWS engines" aws_engines
 stages

@@ -10,7 +10,7 @@ const require = createRequire(join(root, 'clients/web/package.json'));
 const { chromium } = require('playwright-core');
 
 export const binary = process.env.SIGNAL_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug/signal');
-const shared = process.env.SIGNAL_SHARED ?? resolve(root, '../shared');
+export const shared = process.env.SIGNAL_SHARED ?? resolve(root, '../shared');
 const shots = process.env.SHOTS;
 const PUBLISH_WAIT_MS = Number(process.env.E2E_WAIT_S ?? 120) * 1000;
 
