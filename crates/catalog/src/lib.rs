@@ -31,8 +31,8 @@ pub use port::{
 };
 pub use reach::VideoStoreExt;
 pub use video::{
-    Appeal, AskedCover, CaptionsFacts, Cover, CoverState, Layout, Metadata, OwnCover, OwnersCaptions, Package,
-    QualityFacts, Rates, RenditionFacts, SoundFacts, SourceFacts, SpriteFacts, Tracks, Transform,
+    Appeal, AskedCover, CaptionsFacts, Cover, CoverState, Layout, Metadata, OwnCover, OwnersCaptions,
+    Package, QualityFacts, Rates, RenditionFacts, SoundFacts, SourceFacts, SpriteFacts, Tracks, Transform,
     VerdictFacts, Video,
 };
 pub use visibility::{Sight, Viewer, visible};

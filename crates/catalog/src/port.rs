@@ -1,7 +1,9 @@
 //! What the catalog needs from an engine.
 
 use crate::changes::Changes;
-use crate::video::{Appeal, Cover, Metadata, OwnersCaptions, Package, SourceFacts, Transform, VerdictFacts, Video};
+use crate::video::{
+    Appeal, Cover, Metadata, OwnersCaptions, Package, SourceFacts, Transform, VerdictFacts, Video,
+};
 use async_trait::async_trait;
 use stdx::Fault;
 use vocab::{Bytes, FailureReason, Millis, PackageId, Status, UploadId, UserId, VideoId};

@@ -7,7 +7,9 @@ use crate::pass_a_args::{COVER, COVER_THUMB, SPRITE, THUMBS, Wanted, pass_a, spr
 use crate::poster::{Thumb, best, blurhash_of, thumbs};
 use crate::room::Room;
 use async_trait::async_trait;
-use moderation::port::{CloserJob, CoverJob, DrawnCover, Examination, ExamineJob, Examiner, MediaError, SampledFrame, Sprite};
+use moderation::port::{
+    CloserJob, CoverJob, DrawnCover, Examination, ExamineJob, Examiner, MediaError, SampledFrame, Sprite,
+};
 use std::path::PathBuf;
 use stdx::Fault;
 use vocab::Millis;

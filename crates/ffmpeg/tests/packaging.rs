@@ -60,7 +60,8 @@ async fn every_option_is_decoded_to_its_end() {
         media.put(draft, Content::Bytes(CAPTIONS.into())).await.expect("stored");
         let poster = MediaKey::DraftPoster { video: ID, digest: digest_of(&sha256).expect("a digest") };
         media.put(poster, Content::Bytes("poster".into())).await.expect("stored");
-        video.captions = vec![OwnersCaptions { language: "en".into(), sha256: sha256.clone(), cues: 1, n: 0 }];
+        video.captions =
+            vec![OwnersCaptions { language: "en".into(), sha256: sha256.clone(), cues: 1, n: 0 }];
         let names = Names::new(&video, Run { job: JobId(1), fence: 1 });
         let shelf = Shelf { media: &media, video: &video, names: &names };
         let shelved = shelf.put_renditions(encoded, &plan).await.expect("packaged");
