@@ -109,7 +109,8 @@ pub trait VideoStore: Send + Sync + 'static {
     /// Records for ids in the order asked; unknown ids are left out. At most 200 ids.
     async fn get_many(&self, ids: &[VideoId]) -> Result<Vec<Video>, VideoStoreError>;
 
-    /// Moves a video. Of racing callers exactly one succeeds; the others get `Stale`.
+    /// Moves a video. Of racing callers exactly one succeeds; the others get `Stale`. A `Stale` that stands where
+    /// one wished to go may be one's own move, whose answer was lost and which somebody has built upon since.
     /// Refuses with `Stale` what [`crate::moves::may_move`] forbids: everything but
     /// [`Status::may_become`] and the undo of a removal, back to where it came from.
     /// Reaching `Published` with visibility public puts the id in the index behind

@@ -90,7 +90,9 @@ async fn a_gift_and_a_move_do_not_lose_each_other(videos: Videos) {
         let step = Advance::new(video.id, Status::Uploaded, Status::Judging, at(30));
         let (gift, moved) = futures::join!(videos.give(video.id, OWNER, ACCOUNT), videos.advance(step));
         gift.expect("nobody else gives it");
-        moved.expect("nobody else moves it");
+        // The answer to the move was lost, and the gift came before the look at what became of it.
+        let is_done = matches!(moved, Err(VideoStoreError::Stale { actual: Status::Judging, .. }));
+        assert!(moved.is_ok() || is_done, "nobody else moves it: {moved:?}");
         let now = videos.get(video.id).await.expect("found");
         assert_eq!((now.owner, now.status, now.revision), (ACCOUNT, Status::Judging, 2));
     }
