@@ -3,16 +3,14 @@
 
 use crate::decisions::Ask;
 use crate::likeness;
-use crate::moderator::{JudgeError, Moderator, again};
+use crate::moderator::{Halt, JudgeError, Moderator, again};
 use crate::opinion::is_overtaken;
 use crate::policy::Found;
-use crate::port::{
-    BlockEntry, Content, CoverJob, DrawnCover, MediaError, ModerationStoreError, SampledFrame, Trail,
-};
+use crate::port::{BlockEntry, Content, CoverJob, DrawnCover, ModerationStoreError, SampledFrame, Trail};
 use crate::record::{Decider, Decision, JudgedCover, JudgedFrame, ModerationRecord, action, digest_of};
 use crate::reviews::{ReviewError, Reviews};
 use crate::still;
-use crate::verdict::{self, Ruling};
+use crate::verdict;
 use crate::work_dir::WorkDir;
 use bytes::Bytes;
 use catalog::jobs::{COVER, CoverJob as Order};
@@ -202,7 +200,7 @@ impl Moderator {
             }
         }
         let (labels, unjudged) = (ruling.labels.clone(), ruling.unjudged.clone());
-        let decision = self.decided(&sha256, ruling);
+        let decision = self.ruled(&sha256, ruling);
         Ok(JudgedCover {
             n: asked.n,
             sent_sha256: asked.sha256.clone(),
@@ -216,22 +214,6 @@ impl Moderator {
             waiting_since: (decision.verdict == Verdict::Escalate).then_some(decision.at),
             decisions: vec![decision],
         })
-    }
-
-    fn decided(&self, sha256: &str, ruling: Ruling) -> Decision {
-        let code = ruling.reason_code.as_deref();
-        let told = code.and_then(|c| self.0.desk.policy.reason(c)).map(|r| r.owner_text.clone());
-        let said = Some(ruling.reasons.join(" ")).filter(|r| !r.is_empty());
-        Decision {
-            at: self.0.desk.clock.now(),
-            content_sha256: sha256.to_owned(),
-            by: None,
-            decided_by: Decider::Classifier,
-            verdict: ruling.verdict,
-            reason: if ruling.verdict == Verdict::Reject { told } else { said },
-            reason_code: ruling.reason_code,
-            undoes: None,
-        }
     }
 
     /// Writes it down, unless a later picture was, or somebody decided about this one meanwhile.
@@ -265,28 +247,6 @@ impl Moderator {
             return Ok(self.ruling_of(&judged));
         }
         Err(JudgeError::Changed("the record"))
-    }
-}
-
-/// Why looking stopped.
-enum Halt {
-    Refused(FailureReason),
-    Again(JudgeError),
-}
-
-impl From<JudgeError> for Halt {
-    fn from(e: JudgeError) -> Self {
-        Self::Again(e)
-    }
-}
-
-impl From<MediaError> for Halt {
-    fn from(e: MediaError) -> Self {
-        match e {
-            MediaError::Refused(reason) => Self::Refused(reason),
-            MediaError::Failed(said) => Self::Again(JudgeError::Examine(said)),
-            MediaError::Fault(fault) => Self::Again(JudgeError::ExamineFault(fault)),
-        }
     }
 }
 

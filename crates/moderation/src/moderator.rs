@@ -337,8 +337,8 @@ impl Moderator {
     }
 }
 
-/// Why looking stopped.
-enum Halt {
+/// Why looking at a video or a picture stopped.
+pub(crate) enum Halt {
     Refused(FailureReason),
     Again(JudgeError),
 }

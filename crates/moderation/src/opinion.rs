@@ -70,7 +70,7 @@ impl Moderator {
         if !stands(&record, blocked) {
             let decision = match blocked {
                 Some(entry) => self.blocked(&record, &entry.reason_code),
-                None => self.ruled(&record, ruling),
+                None => self.ruled(&record.content_sha256, ruling),
             };
             record.decide(decision);
         }
@@ -115,10 +115,10 @@ impl Moderator {
         }
     }
 
-    fn decision(&self, record: &ModerationRecord, verdict: Verdict, decided_by: Decider) -> Decision {
+    fn decision(&self, content_sha256: &str, verdict: Verdict, decided_by: Decider) -> Decision {
         Decision {
             at: self.0.desk.clock.now(),
-            content_sha256: record.content_sha256.clone(),
+            content_sha256: content_sha256.to_owned(),
             by: None,
             decided_by,
             verdict,
@@ -128,13 +128,14 @@ impl Moderator {
         }
     }
 
-    fn ruled(&self, record: &ModerationRecord, ruling: Ruling) -> Decision {
+    /// A ruling as the decision about these bytes.
+    pub(crate) fn ruled(&self, content_sha256: &str, ruling: Ruling) -> Decision {
         let said = ruling.reason_code.as_deref().and_then(|c| self.0.desk.policy.reason(c));
         let reason = match ruling.verdict {
             Verdict::Reject => said.map(|r| r.owner_text.clone()),
             Verdict::Escalate | Verdict::Approve => Some(ruling.reasons.join(" ")).filter(|r| !r.is_empty()),
         };
-        let decision = self.decision(record, ruling.verdict, Decider::Classifier);
+        let decision = self.decision(content_sha256, ruling.verdict, Decider::Classifier);
         Decision { reason_code: ruling.reason_code, reason, ..decision }
     }
 
@@ -144,7 +145,7 @@ impl Moderator {
         Decision {
             reason_code: Some("blocked_content".into()),
             reason: said.map(|r| r.owner_text.clone()),
-            ..self.decision(record, Verdict::Reject, Decider::BlockList)
+            ..self.decision(&record.content_sha256, Verdict::Reject, Decider::BlockList)
         }
     }
 

@@ -1,10 +1,9 @@
 //! Captions by the owner: checked when they come, in the package when it is made or, where viewers are
 //! shown one already, in a new package over the same renditions.
 
-use crate::manifest;
 use crate::policy::CaptionsPolicy;
 use crate::port::{Content, MediaStore, MediaStoreError};
-use crate::shelf::{ShelfError, poster_source};
+use crate::shelf::{ShelfError, poster_source, put_over};
 use crate::transcoder::{TranscodeError, TranscoderDeps};
 use bytes::Bytes;
 use catalog::jobs::Eraser;
@@ -342,20 +341,7 @@ async fn dressed(
     let id = package_id(video, old, (&facts, look));
     let tracks = Tracks { captions: facts, cover: own, ..old.tracks.clone() };
     let new = Package { id, tracks, blurhash, ..old.clone() };
-    let (video, from) = (video.id, old.id);
-    let mut moved = vec![(poster, MediaKey::Poster { video, package: id })];
-    if old.sprite.is_some() {
-        moved.extend([
-            (MediaKey::Sprite { video, package: from }, MediaKey::Sprite { video, package: id }),
-            (MediaKey::SpriteVtt { video, package: from }, MediaKey::SpriteVtt { video, package: id }),
-        ]);
-    }
-    for (from, to) in moved {
-        let bytes = media.get(from).await?;
-        media.put(to, Content::Bytes(bytes)).await?;
-    }
-    let playlist = manifest::multivariant(video, &new);
-    media.put(MediaKey::Multivariant { video, package: id }, Content::Bytes(playlist.into())).await?;
+    put_over(media, (video.id, poster), old, &new).await?;
     Ok(Some(new))
 }
 

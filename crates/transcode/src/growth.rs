@@ -1,10 +1,9 @@
 //! Adds rungs to a published video: a new package over the renditions of the old one.
 
 use crate::error::Halt;
-use crate::manifest;
 use crate::names::{Names, Run};
-use crate::port::{Content, Encoded, MediaStore, Progress};
-use crate::shelf::{Shelf, ShelfError, Shelved};
+use crate::port::{Encoded, MediaStore, Progress};
+use crate::shelf::{Shelf, ShelfError, Shelved, put_over};
 use crate::strays::{self, Claims};
 use crate::transcoder::{Order, TranscodeError, Transcoder};
 use crate::waves::Wave;
@@ -261,24 +260,11 @@ async fn redressed(
     (shown, new): (&Package, &Package),
     names: &Names,
 ) -> Result<Package, ShelfError> {
-    let (id, from) = (names.package_over(shown.id), shown.id);
+    let id = names.package_over(shown.id);
     let tracks = Tracks { av1: new.tracks.av1.clone(), ..shown.tracks.clone() };
     let package = Package { id, tracks, blurhash: shown.blurhash.clone(), ..new.clone() };
-    let video = video.id;
-    let mut pictures =
-        vec![(MediaKey::Poster { video, package: from }, MediaKey::Poster { video, package: id })];
-    if shown.sprite.is_some() {
-        pictures.extend([
-            (MediaKey::Sprite { video, package: from }, MediaKey::Sprite { video, package: id }),
-            (MediaKey::SpriteVtt { video, package: from }, MediaKey::SpriteVtt { video, package: id }),
-        ]);
-    }
-    for (from, to) in pictures {
-        let bytes = media.get(from).await?;
-        media.put(to, Content::Bytes(bytes)).await?;
-    }
-    let playlist = manifest::multivariant(video, &package);
-    media.put(MediaKey::Multivariant { video, package: id }, Content::Bytes(playlist.into())).await?;
+    let poster = MediaKey::Poster { video: video.id, package: shown.id };
+    put_over(media, (video.id, poster), shown, &package).await?;
     Ok(package)
 }
 

@@ -17,6 +17,31 @@ use tokio::io::AsyncWriteExt;
 use vocab::ladder::START_RUNG;
 use vocab::{Kbps, MediaKey, Millis, PackageId, RenditionId, RungName, VideoId};
 
+/// Stores what `new` has under names of its own beside the renditions: this poster, the sprite of `old` and the
+/// playlist. The playlist is last: who can read it can read the rest.
+pub(crate) async fn put_over(
+    media: &dyn MediaStore,
+    (video, poster): (VideoId, MediaKey),
+    old: &Package,
+    new: &Package,
+) -> Result<(), ShelfError> {
+    let (from, to) = (old.id, new.id);
+    let mut pictures = vec![(poster, MediaKey::Poster { video, package: to })];
+    if old.sprite.is_some() {
+        pictures.extend([
+            (MediaKey::Sprite { video, package: from }, MediaKey::Sprite { video, package: to }),
+            (MediaKey::SpriteVtt { video, package: from }, MediaKey::SpriteVtt { video, package: to }),
+        ]);
+    }
+    for (from, to) in pictures {
+        let bytes = media.get(from).await?;
+        media.put(to, Content::Bytes(bytes)).await?;
+    }
+    let playlist = manifest::multivariant(video, new);
+    media.put(MediaKey::Multivariant { video, package: to }, Content::Bytes(playlist.into())).await?;
+    Ok(())
+}
+
 /// Where the poster of a package comes from: the owner's own picture, or the one that pass A chose.
 pub(crate) fn poster_source(video: VideoId, content: &str, own: Option<&str>) -> Result<MediaKey, Fault> {
     let digest =
