@@ -106,7 +106,7 @@ fn graph(source: &Source, wanted: &Wanted, policy: &FfmpegPolicy) -> String {
         let end = wanted.start.0 + wanted.duration.0;
         chains.push(format!(
             "[0:{}]atrim=end={},aresample=48000:async=1:first_pts=0,aformat=channel_layouts=stereo,\
-             atrim=start={}:end={},loudnorm=print_format=json[sound]",
+             atrim=start={}:end={},ebur128=peak=true:framelog=verbose[sound]",
             sound.index,
             seconds(end + 1_000),
             seconds(wanted.start.0),

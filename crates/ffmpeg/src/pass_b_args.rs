@@ -161,7 +161,6 @@ mod tests {
             true_peak_centi_dbtp: -540,
             range_centi_lu: 320,
             threshold_centi_lufs: i - 1_000,
-            offset_centi_lu: 0,
         }
     }
 

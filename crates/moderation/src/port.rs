@@ -74,7 +74,6 @@ pub struct Loudness {
     pub true_peak_centi_dbtp: i32,
     pub range_centi_lu: i32,
     pub threshold_centi_lufs: i32,
-    pub offset_centi_lu: i32,
 }
 
 /// A sheet of tiles for scrubbing.

@@ -67,7 +67,6 @@ mod tests {
             true_peak_centi_dbtp: -300,
             range_centi_lu: 500,
             threshold_centi_lufs: -3_000,
-            offset_centi_lu: 0,
         }
     }
 

@@ -83,7 +83,6 @@ pub fn loudness() -> Loudness {
         true_peak_centi_dbtp: -600,
         range_centi_lu: 500,
         threshold_centi_lufs: -3_300,
-        offset_centi_lu: 0,
     }
 }
 
