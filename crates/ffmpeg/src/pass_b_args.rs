@@ -10,7 +10,7 @@ use transcode::{LadderPlan, PlannedRung};
 
 pub(crate) const AUDIO: &str = "audio.mp4";
 /// Grows when the same plan would give other bytes.
-pub(crate) const RECIPE: u32 = 2;
+pub(crate) const RECIPE: u32 = 3;
 /// Samples that the AAC encoder puts before the first one; taken from the start, so that sound and
 /// picture meet without an edit list.
 const AAC_PRIMING: u32 = 1_024;

@@ -151,9 +151,10 @@ pub fn naive_cpu(clip: &Path, dir: &Path) -> anyhow::Result<f64> {
 fn naive_rung(clip: &Path, short: u32, cap_kbps: u32, out: &Path) -> anyhow::Result<()> {
     let line = format!(
         "-map 0:v -vf fps=30,scale={short}:-2 -c:v libx264 -preset veryfast \
-         -x264-params subme=7:trellis=1:aq-mode=2:vbv-init=0.5 -profile:v high -crf 24 \
+         -x264-params {} -profile:v high -crf 24 \
          -maxrate {cap_kbps}k -bufsize {}k -g 60 -keyint_min 60 -sc_threshold 0 -pix_fmt yuv420p \
          -movflags +cmaf -f mp4",
+        ffmpeg::X264_TUNED,
         2 * cap_kbps
     );
     naive(clip, &line.split_whitespace().collect::<Vec<_>>(), out)
