@@ -6,6 +6,7 @@ use crate::labels::{Activation, LabelMap, Layout, LoadError, activate};
 use crate::policy;
 use crate::resize::{Picture, golden, tensor};
 use async_trait::async_trait;
+use futures::future::try_join_all;
 use moderation::{FrameClassifier, SampledFrame};
 use rten::{Dimension, Model, ModelOptions, RunOptions, ThreadPool, Value};
 use sha2::{Digest, Sha256};
@@ -28,10 +29,11 @@ pub struct RtenConfig {
 struct Loaded {
     model: Model,
     labels: LabelMap,
-    pool: Arc<ThreadPool>,
+    /// One for each frame that is looked at at once.
+    pools: Vec<Arc<ThreadPool>>,
 }
 
-/// Sees in frames what the operator's model sees. One frame at a time: bounded memory, one thread.
+/// Sees in frames what the operator's model sees. One call at a time and a frame or two of it: bounded memory.
 pub struct RtenClassifier {
     loaded: Arc<Loaded>,
     version: String,
@@ -66,8 +68,9 @@ impl RtenClassifier {
             return Err(unreadable("it is damaged, or something else entirely".into()));
         }
         let model = ModelOptions::with_all_ops().load(bytes).map_err(|e| unreadable(e.to_string()))?;
-        let pool = Arc::new(ThreadPool::with_num_threads(policy::THREADS));
-        let loaded = Loaded { model, labels, pool };
+        let pool = || Arc::new(ThreadPool::with_num_threads(policy::THREADS));
+        let pools = (0..policy::frames_at_once()).map(|_| pool()).collect();
+        let loaded = Loaded { model, labels, pools };
         loaded.check_shapes()?;
         loaded.try_out()?;
         Ok(Self { loaded: Arc::new(loaded), version, turn: Semaphore::new(1) })
@@ -75,7 +78,7 @@ impl RtenClassifier {
 
     /// What the model answers to a picture, as probabilities in the order of classes.
     pub fn answers(&self, picture: &Picture) -> Result<Vec<f32>, Fault> {
-        let raw = self.loaded.infer(picture).map_err(Fault::internal)?;
+        let raw = self.loaded.infer(picture, 0).map_err(Fault::internal)?;
         Ok(activate(self.loaded.labels.output.activation, &raw))
     }
 }
@@ -96,11 +99,21 @@ impl FrameClassifier for RtenClassifier {
 
     async fn classify(&self, frames: &[SampledFrame]) -> Result<Vec<Vec<Finding>>, Fault> {
         let _turn = self.turn.acquire().await.map_err(Fault::internal)?;
-        let mut seen = Vec::with_capacity(frames.len());
-        for frame in frames {
+        let lanes = self.loaded.pools.len();
+        let seen = try_join_all((0..lanes).map(|lane| self.look_at_each(frames, lane))).await?;
+        let mut seen: Vec<_> = seen.into_iter().map(Vec::into_iter).collect();
+        Ok((0..frames.len()).filter_map(|i| seen[i % lanes].next()).collect())
+    }
+}
+
+impl RtenClassifier {
+    /// The frames of one lane: every so many-th.
+    async fn look_at_each(&self, frames: &[SampledFrame], lane: usize) -> Result<Vec<Vec<Finding>>, Fault> {
+        let mut seen = Vec::new();
+        for frame in frames.iter().skip(lane).step_by(self.loaded.pools.len()) {
             // One blocking call a frame: dropping this future stops after the frame under way.
             let (loaded, frame) = (Arc::clone(&self.loaded), frame.clone());
-            let look = tokio::task::spawn_blocking(move || loaded.look(&frame));
+            let look = tokio::task::spawn_blocking(move || loaded.look(&frame, lane));
             seen.push(look.await.map_err(Fault::internal)??);
         }
         Ok(seen)
@@ -108,9 +121,9 @@ impl FrameClassifier for RtenClassifier {
 }
 
 impl Loaded {
-    fn look(&self, frame: &SampledFrame) -> Result<Vec<Finding>, Fault> {
+    fn look(&self, frame: &SampledFrame, lane: usize) -> Result<Vec<Finding>, Fault> {
         let picture = decode(&frame.jpeg)?;
-        let raw = self.infer(&picture).map_err(Fault::internal)?;
+        let raw = self.infer(&picture, lane).map_err(Fault::internal)?;
         let found = self.labels.read(&raw).into_iter();
         let finding = |(name, confidence): (&str, f32)| {
             let (_, parent, level) = taxonomy::find(name)?;
@@ -129,10 +142,10 @@ impl Loaded {
     }
 
     /// The raw answers of the model; one a class, all of them numbers.
-    fn infer(&self, picture: &Picture) -> Result<Vec<f32>, String> {
+    fn infer(&self, picture: &Picture, lane: usize) -> Result<Vec<f32>, String> {
         let input = tensor(picture, &self.labels.input);
         let value = Value::from_shape(&self.shape(), input).map_err(|e| e.to_string())?;
-        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));
+        let options = RunOptions::default().with_thread_pool(self.pools.get(lane).cloned());
         let output = self.model.run_one(value.into(), Some(options)).map_err(|e| e.to_string())?;
         let (shape, answers) = output
             .into_shape_vec::<f32, 2>()
@@ -170,7 +183,7 @@ impl Loaded {
 
     /// Runs the golden picture: a model that cannot answer is found now, not at the first video.
     fn try_out(&self) -> Result<(), LoadError> {
-        let raw = self.infer(&golden()).map_err(LoadError::Mismatch)?;
+        let raw = self.infer(&golden(), 0).map_err(LoadError::Mismatch)?;
         let p = activate(self.labels.output.activation, &raw);
         if !p.iter().all(|p| (-policy::SUM_TOLERANCE..=1.0 + policy::SUM_TOLERANCE).contains(p)) {
             let said = "the answers are no probabilities; set `activation` to softmax or sigmoid";
