@@ -10,7 +10,7 @@ use crate::waves::Wave;
 use catalog::{Edit, Growth, Package, QualityFacts, RenditionFacts, Tracks, Video, VideoStoreError, moves};
 use moderation::work_dir::WorkDir;
 use stdx::{Fault, crash};
-use vocab::{Kbps, MediaKey, Millis, RungName, VideoId};
+use vocab::{Kbps, MediaKey, Millis, RungName, Status, VideoId};
 
 /// Points at which a test may kill the process.
 pub const GROWING: &str = "transcode.growing";
@@ -41,7 +41,7 @@ impl Transcoder {
         run: Run,
         progress: Progress,
     ) -> Result<Grown, TranscodeError> {
-        let Some(video) = self.find(id).await? else { return Ok(Grown::Done) };
+        let Some(video) = self.settled(id).await? else { return Ok(Grown::Done) };
         if video.status.is_in_flight() {
             return Ok(Grown::NotYet);
         }
@@ -75,6 +75,19 @@ impl Transcoder {
             return Ok(());
         }
         strays::remove(&self.0, id, run, Claims::EarlierAndOwn).await
+    }
+
+    /// The video, after a short wait where its publication is under way.
+    async fn settled(&self, id: VideoId) -> Result<Option<Video>, TranscodeError> {
+        let waves = &self.0.profile.waves;
+        for _ in 0..waves.looks {
+            let video = self.find(id).await?;
+            if video.as_ref().is_none_or(|v| v.status != Status::Verifying) {
+                return Ok(video);
+            }
+            tokio::time::sleep(waves.look_again.to_duration()).await;
+        }
+        self.find(id).await
     }
 
     async fn is_missing(&self, id: VideoId, wave: Wave) -> Result<bool, TranscodeError> {

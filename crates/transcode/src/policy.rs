@@ -137,7 +137,11 @@ pub struct WavePolicy {
     pub look_at: usize,
     /// A second wave that did not come after this long was lost.
     pub lost_after: Millis,
-    /// How long a wave waits that comes before the publication it follows.
+    /// A wave is ordered a moment before the publication it follows, so it looks for that a few times …
+    pub looks: u32,
+    /// … this far apart …
+    pub look_again: Millis,
+    /// … before it gives its place up and is done again this much later.
     pub wait: Millis,
 }
 
@@ -273,6 +277,8 @@ impl Default for WavePolicy {
             look_every: Millis::from_secs(300),
             look_at: 100,
             lost_after: Millis::from_secs(900),
+            looks: 5,
+            look_again: Millis(100),
             wait: Millis::from_secs(2),
         }
     }

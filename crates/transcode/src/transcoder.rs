@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use stdx::{Clock, Entropy, Fault, crash};
 use vocab::{FailureReason, MediaKey, RungName, Status, Verdict, VideoId};
-use work::{Jobs, NewJob};
+use work::Jobs;
 
 pub use crate::error::TranscodeError;
 
@@ -223,8 +223,7 @@ impl Transcoder {
     async fn order_second_wave(&self, id: VideoId, package: &Package) -> Result<(), TranscodeError> {
         let waves = &self.0.profile.waves;
         if !waves.of(Wave::Second, &package.pending).is_empty() {
-            let due = self.0.clock.now().saturating_add(waves.wait);
-            self.0.jobs.submit(NewJob::new(SECOND_WAVE, id, due)).await?;
+            self.0.jobs.submit_now(SECOND_WAVE, id).await?;
         }
         Ok(())
     }
