@@ -1,6 +1,6 @@
 //! Tier B: the frames of a plan, in one more decode.
 
-use crate::args::{Args, INPUT, Look, clamped_clock, fit_short, picture};
+use crate::args::{Args, INPUT, Look, clamped_clock, fit_short, picture, seconds};
 use crate::audit::Source;
 use crate::engine::{Ffmpeg, Run};
 use crate::pass_a_args::held_at;
@@ -42,10 +42,14 @@ fn closer(source: &Source, plan: &CloserPlan, policy: &FfmpegPolicy, zscale: boo
         format!("between(n\\,{}\\,{})", (from.0 + step - 1) / step, (to.0 - 1) / step)
     };
     let wanted: Vec<String> = plan.spans.iter().map(within).collect();
+    // Nothing is decoded behind the last moment and the picture that may still stand there. Nor is anything
+    // skipped before the first: where a seek ends is up to the file.
+    let last = plan.spans.last().map_or(0, |(_, to)| to.0);
     let graph = format!(
-        "[0:{}]{},split=2[all][f];[f]{},select={},{}[frames]",
+        "[0:{}]{},trim=end={},split=2[all][f];[f]{},select={},{}[frames]",
         source.video.index,
         clamped_clock(source),
+        seconds(last + source.gap_ms + step),
         held_at(0, step),
         wanted.join("+"),
         picture(source, fit_short(source, policy.frame_short_side), Look::Jpeg, zscale)
