@@ -5,6 +5,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use stdx::{Fault, FaultKind};
+use vocab::Millis;
 
 /// Prefix of every problem type.
 pub const TYPE_PREFIX: &str = "https://signal.video/problems/";
@@ -126,6 +127,11 @@ impl Problem {
     }
     pub fn invalid_cursor() -> Self {
         Self::new(Slug::InvalidCursor, "This cursor is not one of ours, or belongs to another list.")
+    }
+    /// So many of `what`, said in a sentence, and when there may be more.
+    pub fn quota(what: &str, (limit, said): (u32, String), retry_after: Millis) -> Self {
+        let wait_s = u32::try_from(retry_after.0.max(0).div_euclid(1000) + 1).unwrap_or(u32::MAX);
+        Self::new(Slug::QuotaExceeded, said).with("limit", limit).with("what", what).retry_after_s(wait_s)
     }
     /// One wrong field.
     pub fn field(field: &str, code: &str, message: impl Into<String>) -> Self {

@@ -59,6 +59,7 @@ pub fn edited(video: &Video, revision: u64, edit: &Edit) -> Result<Video, VideoS
         next.cover = cover.clone();
     }
     next.captions_changes = edit.captions_changes.or(next.captions_changes);
+    next.cover_changes = edit.cover_changes.or(next.cover_changes);
     next.revision += 1;
     Ok(next)
 }
@@ -114,6 +115,7 @@ fn tombstone(video: &Video, step: &Advance) -> Video {
         captions: Vec::new(),
         cover: Cover::default(),
         captions_changes: None,
+        cover_changes: None,
         ..video.clone()
     }
 }

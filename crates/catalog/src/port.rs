@@ -84,6 +84,7 @@ pub struct Edit {
     pub captions: Option<Vec<OwnersCaptions>>,
     pub cover: Option<Cover>,
     pub captions_changes: Option<Changes>,
+    pub cover_changes: Option<Changes>,
 }
 
 /// A new package in the place of an old one.

@@ -323,6 +323,9 @@ pub struct Video {
     /// How often the captions changed lately; `None` = never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub captions_changes: Option<Changes>,
+    /// The same of pictures that the owner sent for the cover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover_changes: Option<Changes>,
 }
 
 impl Video {
@@ -351,6 +354,7 @@ impl Video {
             captions: Vec::new(),
             cover: Cover::default(),
             captions_changes: None,
+            cover_changes: None,
         }
     }
 

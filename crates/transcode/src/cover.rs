@@ -37,6 +37,9 @@ pub enum CoverError {
     Refused(FailureReason),
     #[error("the file is {0:?}, which is not what its type says")]
     OtherKind(StillKind),
+    /// A video takes this many a day, and the next after this time.
+    #[error("{limit} pictures were sent for this cover today")]
+    TooOften { limit: u32, retry_after: Millis },
     #[error(transparent)]
     Shelf(#[from] ShelfError),
 }
@@ -106,12 +109,12 @@ impl CoverDesk {
         let sha256 = hex::encode(Sha256::digest(&file));
         let no_digest = || OwnerError::Fault(Fault::corrupt("a picture without a digest"));
         let digest = digest_of(&sha256).ok_or_else(no_digest)?;
+        if !self.count(owner, id, &sha256).await? {
+            return self.of(owner, id).await;
+        }
         let mut is_stored = false;
         for _ in 0..TRIES {
-            let video = self.of(owner, id).await?;
-            if video.is_gone() {
-                return Err(OwnerError::Gone(id).into());
-            }
+            let video = self.standing(owner, id).await?;
             let n = video.revision + 1;
             let Some(cover) = with(&video.cover, &sha256, n) else { return Ok(video) };
             if !is_stored {
@@ -132,15 +135,38 @@ impl CoverDesk {
     /// Back to a picture of the video. None there is fine.
     pub async fn remove(&self, owner: UserId, id: VideoId) -> Result<Video, CoverError> {
         for _ in 0..TRIES {
-            let video = self.of(owner, id).await?;
-            if video.is_gone() {
-                return Err(OwnerError::Gone(id).into());
-            }
+            let video = self.standing(owner, id).await?;
             if video.cover == Cover::default() {
                 return Ok(video);
             }
             if let Some(video) = self.change(video, Cover::default()).await? {
                 return Ok(video);
+            }
+        }
+        Err(busy(id))
+    }
+
+    /// The owner's video, unless it is gone.
+    async fn standing(&self, owner: UserId, id: VideoId) -> Result<Video, CoverError> {
+        let video = self.of(owner, id).await?;
+        if video.is_gone() { Err(OwnerError::Gone(id).into()) } else { Ok(video) }
+    }
+
+    /// Counts a picture before anything is stored for it. `false`: it would change nothing.
+    async fn count(&self, owner: UserId, id: VideoId, sha256: &str) -> Result<bool, CoverError> {
+        let rate = self.0.policy.sent;
+        for _ in 0..TRIES {
+            let video = self.standing(owner, id).await?;
+            if with(&video.cover, sha256, video.revision + 1).is_none() {
+                return Ok(false);
+            }
+            let too_often = |retry_after| CoverError::TooOften { limit: rate.count_max, retry_after };
+            let counted = rate.counted(video.cover_changes, self.0.clock.now()).map_err(too_often)?;
+            let edit = Edit { cover_changes: Some(counted), ..Edit::default() };
+            match self.0.videos.edit(id, video.revision, edit).await {
+                Ok(_) => return Ok(true),
+                Err(VideoStoreError::Stale { .. }) => {}
+                Err(e) => return Err(CaptionsError::from(e).into()),
             }
         }
         Err(busy(id))

@@ -568,7 +568,8 @@ async fn killed_while_a_person_decides_the_decision_comes_into_force() {
 async fn an_order_waits_for_its_reason() {
     let s = Studio::published().await;
     let revision = s.video().await.revision;
-    let early = CoverJob { video: ID, n: revision + 1, decisions: 0 };
+    // The picture is counted first.
+    let early = CoverJob { video: ID, n: revision + 2, decisions: 0 };
     assert!(!s.handler().0.keep(early, false).await.expect("kept"), "nobody wrote yet what it is for");
     s.put(1).await.expect("taken");
     assert!(s.handler().0.keep(early, false).await.expect("kept"));

@@ -32,10 +32,8 @@ impl From<CaptionsError> for Problem {
             CaptionsError::Refused(e) => Self::field("captions", "not_taken", e.to_string()),
             CaptionsError::TooMany(_) => Self::conflict(format!("Too many: {e}.")),
             CaptionsError::TooOften { limit, retry_after } => {
-                let wait_s = u32::try_from(retry_after.0.max(0).div_euclid(1000) + 1).unwrap_or(u32::MAX);
                 let said = format!("The captions of a video can be changed {limit} times a day.");
-                let problem = Self::new(Slug::QuotaExceeded, said).with("limit", limit);
-                problem.with("what", "changes of captions a day").retry_after_s(wait_s)
+                Self::quota("changes of captions a day", (limit, said), retry_after)
             }
             CaptionsError::NoSuch(language) => {
                 Self::not_found(format!("This video has no captions in {language}."))

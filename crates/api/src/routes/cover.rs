@@ -30,6 +30,10 @@ impl From<CoverError> for Problem {
                 let text = format!("The file is {}. Send it as that.", kind.media_type());
                 Self::field("cover", "cover.other_kind", text)
             }
+            CoverError::TooOften { limit, retry_after } => {
+                let said = format!("{limit} pictures a day can be sent for the cover of a video.");
+                Self::quota("pictures for a cover a day", (limit, said), retry_after)
+            }
             CoverError::Shelf(
                 ShelfError::Fault(fault) | ShelfError::Store(MediaStoreError::Fault(fault)),
             ) => fault.into(),
@@ -61,6 +65,7 @@ async fn get_cover(
         (status = 400, description = "No picture we take; the sentence says why."),
         (status = 413, description = "Too large."),
         (status = 415, description = "Another type of file."),
+        (status = 429, description = "Too many pictures were sent for this cover today."),
     ))]
 async fn put_cover(
     State(state): State<ApiState>,

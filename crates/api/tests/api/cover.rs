@@ -52,6 +52,24 @@ async fn a_picture_is_taken_ordered_once_and_shown_to_nobody() {
 }
 
 #[tokio::test]
+async fn so_many_pictures_a_day_are_taken_for_one_cover() {
+    let h = house().await;
+    let owner = h.guest().await;
+    let id = h.published(&owner).await;
+    for n in 0..20 {
+        assert_eq!(put(&h, Some(&owner), id, "image/jpeg", picture(n)).await.status, 202, "{n}");
+    }
+    let more = put(&h, Some(&owner), id, "image/jpeg", picture(20)).await;
+    assert_eq!((more.status.as_u16(), more.problem().as_str()), (429, "quota-exceeded"));
+    assert_eq!(more.json()["limit"], 20);
+    assert_eq!(orders(&h).await, 20, "nothing was ordered for it");
+    let same = put(&h, Some(&owner), id, "image/jpeg", picture(19)).await;
+    assert_eq!(same.status, 202, "what is there already costs nothing");
+    let path = format!("/v1/videos/{id}/cover");
+    assert_eq!(h.call("DELETE", &path, Some(&owner), None).await.status, 204, "back is always possible");
+}
+
+#[tokio::test]
 async fn what_is_no_picture_is_refused_with_a_sentence() {
     let h = house().await;
     let owner = h.guest().await;

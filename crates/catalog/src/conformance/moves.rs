@@ -434,9 +434,11 @@ async fn a_cover_is_asked_for_and_shown_in_one_step_each(videos: Videos) {
     let own = Cover { asked: None, shown: Some(own_cover()) };
     let late = Edit { cover: Some(own.clone()), ..grown(9, 2) };
     assert!(is_stale(&videos.edit(video.id, next.revision, late).await), "all or nothing");
-    let edit = Edit { cover: Some(own.clone()), ..grown(1, 2) };
+    let edit = Edit { cover: Some(own.clone()), cover_changes: Some(COUNTED), ..grown(1, 2) };
     let next = videos.edit(video.id, next.revision, edit).await.expect("edited");
-    assert_eq!((next.cover, next.package), (own, Some(package(2))));
+    assert_eq!((&next.cover, &next.package), (&own, &Some(package(2))));
+    assert_eq!((next.cover_changes, next.captions_changes), (Some(COUNTED), None));
+    assert_eq!(videos.get(video.id).await.expect("found"), next);
 }
 
 async fn a_package_grows_in_place_of_the_one_shown(videos: Videos) {

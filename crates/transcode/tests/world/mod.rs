@@ -284,6 +284,7 @@ pub fn video(id: u64) -> Video {
         captions: vec![],
         cover: catalog::Cover::default(),
         captions_changes: None,
+        cover_changes: None,
     }
 }
 
