@@ -7,8 +7,8 @@ use vocab::Codec;
 /// CPU. The buffer starts half full, or the first segment overshoots.
 pub const X264_TUNED: &str =
     "subme=7:trellis=1:aq-mode=2:aq-strength=0.6:no-psy=1:partitions=i8x8:vbv-init=0.5";
-/// What of that costs nothing: 11 % smaller than veryfast.
-pub const X264_ECONOMY: &str = "trellis=1:aq-mode=2:vbv-init=0.5";
+/// What of that costs nothing: a fifth smaller than veryfast, for less than its CPU.
+pub const X264_ECONOMY: &str = "trellis=1:aq-mode=2:aq-strength=0.6:partitions=i8x8:vbv-init=0.5";
 /// A third smaller than [`X264_TUNED`] at the same quality. Its own cap on the rate is weak (SVT-AV1 1.4), so
 /// it has none, and what is too fast is dropped afterwards.
 pub const AV1_OPTIONS: &str = "-c:v libsvtav1 -preset 10";

@@ -47,6 +47,8 @@ pub struct LadderProfile {
 /// no reason is left without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoverPolicy {
+    /// Pictures sent for the cover of one video: each stands in the store until the video is erased.
+    pub sent: ChangeRate,
     /// How long after the order the reason may still come.
     pub order_patience: Millis,
     pub look_again: Millis,
@@ -55,7 +57,12 @@ pub struct CoverPolicy {
 
 impl Default for CoverPolicy {
     fn default() -> Self {
-        Self { order_patience: Millis::from_secs(60), look_again: Millis(300), attempts: 5 }
+        Self {
+            sent: ChangeRate { count_max: 20, window: Millis::from_secs(24 * 3_600) },
+            order_patience: Millis::from_secs(60),
+            look_again: Millis(300),
+            attempts: 5,
+        }
     }
 }
 
@@ -63,10 +70,10 @@ impl Default for CoverPolicy {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EncoderProfile {
-    /// A fifth fewer bits than stock at the same quality, for 1.6 × its CPU.
+    /// A quarter fewer bits than stock at the same quality, for 1.2 × its CPU (ADR 0019).
     #[default]
     Tuned,
-    /// A tenth fewer bits than stock, for its CPU.
+    /// A fifth fewer bits than stock, for less than its CPU.
     Economy,
 }
 
