@@ -28,8 +28,13 @@ impl Ffmpeg {
         duration: Millis,
     ) -> Result<(), MediaError> {
         let _permit = Self::permit(&self.0.encoding).await?;
-        let probe = self.decode_all(file, work_dir).await?;
-        check_sound_alone(&probe, duration).map_err(MediaError::Failed)
+        self.hear(file, work_dir, duration).await
+    }
+
+    async fn hear(&self, file: &Path, out: &Path, duration: Millis) -> Result<(), MediaError> {
+        let probe = self.decode_all(file, out).await?;
+        check_sound_alone(&probe, duration)
+            .map_err(|wrong| MediaError::Failed(format!("{}: {wrong}", file.display())))
     }
 
     /// All renditions at once: small rungs decode in no time, and the cores are ours for this step.
@@ -50,7 +55,10 @@ impl Ffmpeg {
             done += 1;
             (job.progress)((done * 100 / job.files.len().max(1)) as u8);
         }
-        Ok(())
+        match &job.sound {
+            Some(sound) => self.hear(sound, &job.work_dir, job.expect.duration_ms).await,
+            None => Ok(()),
+        }
     }
 
     async fn decode_all(&self, file: &Path, out: &Path) -> Result<Probe, MediaError> {

@@ -71,6 +71,7 @@ async fn every_option_is_decoded_to_its_end() {
         let verify = VerifyJob {
             video: ID,
             files: shelf.fetch(&shelved, &room).await.expect("comes back"),
+            sound: shelf.fetch_sound(&shelved, &room).await.expect("comes back"),
             work_dir: room,
             expect: Expectation {
                 duration_ms: plan.duration_ms,
@@ -81,7 +82,13 @@ async fn every_option_is_decoded_to_its_end() {
             },
             progress: quiet(),
         };
-        bench.engine.verify(verify).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(verify.sound.is_some(), package.tracks.sound.is_some(), "{name}");
+        bench.engine.verify(verify.clone()).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        if let Some(sound) = &verify.sound {
+            let whole = std::fs::read(sound).expect("a file");
+            std::fs::write(sound, &whole[..whole.len() / 2]).expect("cut");
+            assert!(bench.engine.verify(verify).await.is_err(), "{name}: half of the sound is no sound");
+        }
         println!("{name}: segments of {:?} ms, {} rungs", package.segment_ms, package.renditions.len());
     }
 }

@@ -117,7 +117,7 @@ impl Encoder for MemoryEncoder {
     }
 
     async fn verify(&self, job: VerifyJob) -> Result<(), MediaError> {
-        for path in &job.files {
+        for path in job.files.iter().chain(&job.sound) {
             let data = tokio::fs::read(path).await.map_err(Fault::from)?;
             let boxes = packager::top_level(&data).map_err(|e| MediaError::Failed(e.to_string()))?;
             let segments = boxes.iter().filter(|(kind, _)| kind == b"moof").count();

@@ -70,6 +70,8 @@ pub struct VerifyJob {
     pub work_dir: PathBuf,
     /// One file a rendition: its init segment and all its segments in a row.
     pub files: Vec<PathBuf>,
+    /// The same of sound that is a rendition of its own and was stored with these.
+    pub sound: Option<PathBuf>,
     pub expect: Expectation,
     pub progress: Progress,
 }

@@ -337,6 +337,22 @@ impl Shelf<'_> {
         Ok(files)
     }
 
+    /// The same of sound that is a rendition of its own. `None` where there is none, or one that was looked at when
+    /// an earlier wave stored it.
+    pub async fn fetch_sound(&self, shelved: &[Shelved], into: &Path) -> Result<Option<PathBuf>, ShelfError> {
+        let sound = shelved.first().and_then(|s| s.sound.as_ref()).filter(|s| s.id == self.names.sound());
+        let Some(sound) = sound else { return Ok(None) };
+        let (video, rendition) = (self.id(), sound.id);
+        self.media.get(MediaKey::MediaPlaylist { video, rendition }).await?;
+        let path = into.join("sound.mp4");
+        let mut file = tokio::fs::File::create(&path).await?;
+        for key in media_keys(video, rendition, sound.single_file, sound.segment_bytes.len()) {
+            file.write_all(&self.media.get(key).await?).await?;
+        }
+        file.flush().await?;
+        Ok(Some(path))
+    }
+
     /// The pictures and the multivariant playlist must be there too.
     pub async fn check_package(&self, package: PackageId, has_sprite: bool) -> Result<(), ShelfError> {
         let video = self.id();

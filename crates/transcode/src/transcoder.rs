@@ -307,12 +307,14 @@ impl Transcoder {
     ) -> Result<(), Halt> {
         let room = work.room("fetched").map_err(Fault::from)?;
         let files = shelf.fetch(shelved, &room).await?;
+        let sound = shelf.fetch_sound(shelved, &room).await?;
         shelf.check_package(package.id, package.sprite.is_some()).await?;
         let (report, mut told) = scaled(progress, STORE_PERCENT, 100);
         let job = VerifyJob {
             video: shelf.video.id,
             work_dir: work.room("decoded").map_err(Fault::from)?,
             files,
+            sound,
             expect: Expectation {
                 duration_ms: order.plan.duration_ms,
                 fps: order.plan.fps,

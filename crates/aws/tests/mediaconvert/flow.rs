@@ -44,6 +44,7 @@ async fn published(rig: &Rig, job: &EncodeJob) -> Result<(), MediaError> {
         video: job.video,
         work_dir: rig.room(),
         files,
+        sound: None,
         expect: Expectation {
             duration_ms: job.plan.duration_ms,
             fps: job.plan.fps,

@@ -127,5 +127,5 @@ fn verification(studio: &Studio, plan: &LadderPlan, rungs: &[Muxed]) -> anyhow::
         segment_ms: rungs.first().context("a rung")?.segment_ms(),
     };
     let progress = std::sync::Arc::new(|_| {});
-    Ok(VerifyJob { video: VideoId(1), work_dir, files, expect, progress })
+    Ok(VerifyJob { video: VideoId(1), work_dir, files, sound: None, expect, progress })
 }

@@ -109,6 +109,7 @@ impl Bench {
             video: VideoId(1),
             work_dir: room,
             files: files.clone(),
+            sound: None,
             expect: Expectation {
                 duration_ms: plan.duration_ms,
                 fps: plan.fps,

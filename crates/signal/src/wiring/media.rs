@@ -241,6 +241,7 @@ mod tests {
             video: vocab::VideoId(1),
             work_dir: "/nowhere".into(),
             files: vec![],
+            sound: None,
             expect: transcode::Expectation {
                 duration_ms: vocab::Millis(0),
                 fps: 30,

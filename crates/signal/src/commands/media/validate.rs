@@ -178,6 +178,7 @@ async fn decode(tools: &Tools, row: &Row, work: &Path, whole: PathBuf) -> anyhow
         video: VideoId(0),
         work_dir: room("decoded")?,
         files: vec![whole],
+        sound: None,
         expect: Expectation {
             duration_ms: Millis(told as i64),
             fps: row.told.fps.unwrap_or((seen.facts.fps_milli + 500) / 1000),
