@@ -154,6 +154,20 @@ async fn a_wave_that_comes_before_its_publication_waits() {
     assert_eq!(w.grow(8, Wave::Second).await.expect("is gone"), Grown::Done);
 }
 
+#[tokio::test]
+async fn a_wave_that_comes_a_moment_early_goes_on_when_the_video_stands() {
+    let mut v = video(7);
+    v.status = Status::Verifying;
+    let w = World::with_profile(fixed()).await.with(v).await;
+    let soon = async {
+        tokio::time::sleep(LadderProfile::default().waves.look_again.to_duration()).await;
+        let step = Advance::new(VideoId(7), Status::Verifying, Status::Failed, Millis(0));
+        w.videos.inner.advance(step).await.expect("ends");
+    };
+    let (grown, ()) = tokio::join!(w.grow(7, Wave::Second), soon);
+    assert_eq!(grown.expect("ends"), Grown::Done, "it was not put off");
+}
+
 /// What `transcode::captions` does to a video: the same renditions in another package.
 async fn dressed_anew(w: &World, id: u128) {
     let video = w.videos.inner.get(VideoId(7)).await.expect("is there");
