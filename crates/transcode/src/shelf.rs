@@ -105,6 +105,8 @@ pub struct Shelved {
     pub sound: Option<SoundFacts>,
     /// SHA-256 of init and segments in a row.
     digest: [u8; 32],
+    /// The same of the sound; `None` where an earlier wave stored it.
+    sound_digest: Option<[u8; 32]>,
 }
 
 /// Writes and reads the objects of one package.
@@ -141,8 +143,11 @@ impl Shelf<'_> {
         let all: Vec<Rendition> = shelved.iter().map(|s| s.muxed.clone()).collect();
         packager::same_cuts(&all)?;
         if let (Some(own), Some(like)) = (own, all.first()) {
-            let sound = self.put_sound(own, like, plan.packaging.files).await?;
-            shelved.iter_mut().for_each(|s| s.sound.clone_from(&sound));
+            let (sound, digest) = self.put_sound(own, like, plan.packaging.files).await?;
+            for s in &mut shelved {
+                s.sound.clone_from(&sound);
+                s.sound_digest = digest;
+            }
         }
         Ok(shelved)
     }
@@ -166,7 +171,7 @@ impl Shelf<'_> {
             self.put(MediaKey::IFramePlaylist { video, rendition }, playlist).await?;
         }
         let digest = self.put_rendition(rendition, &mut muxed, plan.packaging.files).await?;
-        Ok(Shelved { rung: track.rung, facts, muxed, sound: None, digest })
+        Ok(Shelved { rung: track.rung, facts, muxed, sound: None, digest, sound_digest: None })
     }
 
     /// Stores what was packaged and takes its bytes; the playlist last.
@@ -203,12 +208,12 @@ impl Shelf<'_> {
         audio: &[u8],
         like: &Rendition,
         files: Files,
-    ) -> Result<Option<SoundFacts>, ShelfError> {
+    ) -> Result<(Option<SoundFacts>, Option<[u8; 32]>), ShelfError> {
         let shown = self.video.package.as_ref().filter(|_| self.video.status.is_readable());
         if let Some(standing) = shown.and_then(|p| p.tracks.sound.clone()) {
-            return Ok(Some(standing));
+            return Ok((Some(standing), None));
         }
-        let Some(mut packed) = packager::pack_sound(audio, like)? else { return Ok(None) };
+        let Some(mut packed) = packager::pack_sound(audio, like)? else { return Ok((None, None)) };
         let id = self.names.sound();
         let facts = SoundFacts {
             id,
@@ -220,14 +225,7 @@ impl Shelf<'_> {
             single_file: files == Files::Single,
         };
         let digest = self.put_rendition(id, &mut packed, files).await?;
-        let mut hash = Sha256::new();
-        for key in media_keys(self.id(), id, facts.single_file, facts.segment_bytes.len()) {
-            hash.update(&self.media.get(key).await?);
-        }
-        if <[u8; 32]>::from(hash.finalize()) != digest {
-            return Err(ShelfError::ChangedSound);
-        }
-        Ok(Some(facts))
+        Ok((Some(facts), Some(digest)))
     }
 
     /// Stores poster, sprite and, last, the playlist that names everything.
@@ -315,21 +313,12 @@ impl Shelf<'_> {
         let mut files = Vec::with_capacity(shelved.len());
         for s in shelved {
             let (video, rendition) = (self.id(), s.facts.id);
-            self.media.get(MediaKey::MediaPlaylist { video, rendition }).await?;
             let path = into.join(format!("{}.mp4", s.rung));
-            let mut file = tokio::fs::File::create(&path).await?;
-            let mut digest = Sha256::new();
             if s.facts.layout.i_frames.is_some() {
                 self.media.get(MediaKey::IFramePlaylist { video, rendition }).await?;
             }
             let (single, segments) = (s.facts.layout.single_file, s.facts.segment_bytes.len());
-            for key in media_keys(video, rendition, single, segments) {
-                let bytes = self.media.get(key).await?;
-                digest.update(&bytes);
-                file.write_all(&bytes).await?;
-            }
-            file.flush().await?;
-            if <[u8; 32]>::from(digest.finalize()) != s.digest {
+            if self.fetch_rendition(rendition, (single, segments), &path).await? != s.digest {
                 return Err(ShelfError::Changed(s.rung));
             }
             files.push(path);
@@ -340,17 +329,36 @@ impl Shelf<'_> {
     /// The same of sound that is a rendition of its own. `None` where there is none, or one that was looked at when
     /// an earlier wave stored it.
     pub async fn fetch_sound(&self, shelved: &[Shelved], into: &Path) -> Result<Option<PathBuf>, ShelfError> {
-        let sound = shelved.first().and_then(|s| s.sound.as_ref()).filter(|s| s.id == self.names.sound());
-        let Some(sound) = sound else { return Ok(None) };
-        let (video, rendition) = (self.id(), sound.id);
-        self.media.get(MediaKey::MediaPlaylist { video, rendition }).await?;
+        let Some((sound, digest)) = shelved.first().and_then(|s| Some((s.sound.as_ref()?, s.sound_digest?)))
+        else {
+            return Ok(None);
+        };
         let path = into.join("sound.mp4");
-        let mut file = tokio::fs::File::create(&path).await?;
-        for key in media_keys(video, rendition, sound.single_file, sound.segment_bytes.len()) {
-            file.write_all(&self.media.get(key).await?).await?;
+        let parts = (sound.single_file, sound.segment_bytes.len());
+        if self.fetch_rendition(sound.id, parts, &path).await? != digest {
+            return Err(ShelfError::ChangedSound);
+        }
+        Ok(Some(path))
+    }
+
+    /// What a player would fetch of a rendition, in one file. Answers the SHA-256 of it.
+    async fn fetch_rendition(
+        &self,
+        rendition: RenditionId,
+        (single, segments): (bool, usize),
+        path: &Path,
+    ) -> Result<[u8; 32], ShelfError> {
+        let video = self.id();
+        self.media.get(MediaKey::MediaPlaylist { video, rendition }).await?;
+        let mut file = tokio::fs::File::create(path).await?;
+        let mut digest = Sha256::new();
+        for key in media_keys(video, rendition, single, segments) {
+            let bytes = self.media.get(key).await?;
+            digest.update(&bytes);
+            file.write_all(&bytes).await?;
         }
         file.flush().await?;
-        Ok(Some(path))
+        Ok(digest.finalize().into())
     }
 
     /// The pictures and the multivariant playlist must be there too.
