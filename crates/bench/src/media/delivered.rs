@@ -130,14 +130,11 @@ async fn compare(studio: &Studio, vmaf: &Vmaf, clip: &Path) -> anyhow::Result<La
     let size = (seen.source.width, seen.source.height);
     let short = SHORT.min(size.0.min(size.1)) & !1;
     let original = reference(studio, &cut, (&plan, &seen), sized(size, short)).await?;
-    let uniform = studio.plan(&seen.source)?;
-    let mut both = Vec::new();
-    for plan in [&plan, &uniform] {
+    let ladder = async |plan: &LadderPlan| -> anyhow::Result<Vec<Rung>> {
         let encoded = studio.encode(&cut, plan, &seen).await?;
-        let rungs = encoded.rungs.iter().map(|t| original.rung(vmaf, &t.path));
-        both.push(rungs.collect::<anyhow::Result<Vec<_>>>()?);
-    }
-    let [ours, plain] = <[_; 2]>::try_from(both).map_err(|_| anyhow::anyhow!("two ladders"))?;
+        encoded.rungs.iter().map(|t| original.rung(vmaf, &t.path)).collect()
+    };
+    let (ours, plain) = (ladder(&plan).await?, ladder(&studio.plan(&seen.source)?).await?);
     let mut scales = Vec::new();
     for scale in SCALES {
         let mut rungs = Vec::new();
