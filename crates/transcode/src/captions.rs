@@ -1,6 +1,7 @@
 //! Captions by the owner: checked when they come, in the package when it is made or, where viewers are
 //! shown one already, in a new package over the same renditions.
 
+use crate::desk::{Desk, TRIES, Tally, TooOften, told};
 use crate::policy::CaptionsPolicy;
 use crate::port::{Content, MediaStore, MediaStoreError};
 use crate::shelf::{ShelfError, poster_source, put_over};
@@ -21,9 +22,6 @@ use std::sync::Arc;
 use stdx::{Clock, Fault, FaultKind};
 use vocab::{MediaKey, Millis, PackageId, RenditionId, Status, UserId, VideoId};
 
-/// Tries of a change against whoever else changes the video.
-const TRIES: u32 = 8;
-
 #[derive(Debug, thiserror::Error)]
 pub enum CaptionsError {
     #[error(transparent)]
@@ -42,11 +40,13 @@ pub enum CaptionsError {
 
 impl From<VideoStoreError> for CaptionsError {
     fn from(e: VideoStoreError) -> Self {
-        match e {
-            VideoStoreError::NotFound(id) => OwnerError::NotFound(id).into(),
-            VideoStoreError::Fault(fault) => OwnerError::Fault(fault).into(),
-            e => OwnerError::Fault(Fault::internal(e.to_string())).into(),
-        }
+        told(e).into()
+    }
+}
+
+impl From<TooOften> for CaptionsError {
+    fn from(TooOften { limit, retry_after }: TooOften) -> Self {
+        Self::TooOften { limit, retry_after }
     }
 }
 
@@ -116,7 +116,7 @@ impl CaptionsDesk {
         file: &[u8],
     ) -> Result<Video, CaptionsError> {
         let language = language_tag(language)?;
-        self.standing(owner, id).await?;
+        self.desk(owner, id).standing().await?;
         let parsed = Captions::parse(file, &self.0.limits)?;
         let text = parsed.to_vtt(None);
         self.check_words(&parsed)?;
@@ -185,10 +185,9 @@ impl CaptionsDesk {
         if all.len() > most { Err(CaptionsError::TooMany(most)) } else { Ok(all) }
     }
 
-    /// The owner's video, unless it is gone.
-    async fn standing(&self, owner: UserId, id: VideoId) -> Result<Video, CaptionsError> {
-        let video = self.of(owner, id).await?;
-        if video.is_gone() { Err(OwnerError::Gone(id).into()) } else { Ok(video) }
+    fn desk(&self, owner: UserId, id: VideoId) -> Desk<'_> {
+        let CaptionsDeps { owners, videos, clock, .. } = &self.0;
+        Desk { owners, videos: videos.as_ref(), clock: clock.as_ref(), owner, id }
     }
 
     /// Counts a change, and answers the revision with which it stands in the record. `None`: nothing would change.
@@ -198,22 +197,13 @@ impl CaptionsDesk {
         id: VideoId,
         with: impl Fn(Vec<OwnersCaptions>) -> Result<Vec<OwnersCaptions>, CaptionsError>,
     ) -> Result<Option<u64>, CaptionsError> {
-        let rate = self.0.policy.changes;
-        for _ in 0..TRIES {
-            let video = self.standing(owner, id).await?;
-            if with(video.captions.clone())? == video.captions {
-                return Ok(None);
-            }
-            let counted = rate.counted(video.captions_changes, self.0.clock.now());
-            let too_often = |retry_after| CaptionsError::TooOften { limit: rate.count_max, retry_after };
-            let edit = Edit { captions_changes: Some(counted.map_err(too_often)?), ..Edit::default() };
-            match self.0.videos.edit(id, video.revision, edit).await {
-                Ok(video) => return Ok(Some(video.revision)),
-                Err(VideoStoreError::Stale { .. }) => {}
-                Err(e) => return Err(e.into()),
-            }
-        }
-        Err(busy(id))
+        let tally = Tally {
+            rate: self.0.policy.changes,
+            so_far: |video| video.captions_changes,
+            counted: |changes| Edit { captions_changes: Some(changes), ..Edit::default() },
+        };
+        let would_change = |video: &Video| Ok(with(video.captions.clone())? != video.captions);
+        self.desk(owner, id).count(&tally, would_change).await
     }
 
     /// Answers the captions that were replaced, and the record.
@@ -223,15 +213,16 @@ impl CaptionsDesk {
         id: VideoId,
         with: impl Fn(Vec<OwnersCaptions>) -> Result<Vec<OwnersCaptions>, CaptionsError>,
     ) -> Result<(Vec<OwnersCaptions>, Video), CaptionsError> {
+        let desk = self.desk(owner, id);
         for _ in 0..TRIES {
-            let video = self.standing(owner, id).await?;
+            let video = desk.standing().await?;
             let before = video.captions.clone();
             let edit = Edit { captions: Some(with(before.clone())?), ..Edit::default() };
             if let Some(video) = show(self.0.videos.as_ref(), self.0.media.as_ref(), video, edit).await? {
                 return Ok((before, video));
             }
         }
-        Err(busy(id))
+        Err(desk.busy().into())
     }
 
     /// Deletes the drafts that the record names no more. What stays after a failure goes with the video.
@@ -264,11 +255,6 @@ impl CaptionsDesk {
             tracing::warn!(prefix, %error, "captions that nothing names any more stay");
         }
     }
-}
-
-fn busy(id: VideoId) -> CaptionsError {
-    let text = format!("video {id} is changing too fast");
-    OwnerError::Fault(Fault::new(FaultKind::Throttled, text)).into()
 }
 
 /// After a publication: shows what the owner changed while the package was made. Asks nobody where that

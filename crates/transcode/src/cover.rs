@@ -2,6 +2,7 @@
 //! when it is made or, where viewers are shown one already, in a new package over the same renditions.
 
 use crate::captions::{CaptionsError, show};
+use crate::desk::{Desk, TRIES, Tally, TooOften};
 use crate::policy::CoverPolicy;
 use crate::port::{Content, MediaStore, MediaStoreError};
 use crate::shelf::ShelfError;
@@ -15,7 +16,7 @@ use moderation::record::digest_of;
 use moderation::{CoverLimits, CoverRuling, JudgeError, Moderator, StillKind, still};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use stdx::{Clock, Fault, FaultKind, crash};
+use stdx::{Clock, Fault, crash};
 use vocab::{FailureReason, MediaKey, Millis, UserId, VideoId};
 use work::{Job, JobContext, JobError, JobHandler, JobStoreError, Jobs, NewJob, Outcome};
 
@@ -24,9 +25,6 @@ pub const SENT: &str = "transcode.cover.sent";
 pub const ORDERED: &str = "transcode.cover.ordered";
 pub const RULED: &str = "transcode.cover.ruled";
 pub const IN_FORCE: &str = "transcode.cover.in_force";
-
-/// Tries of a change against whoever else changes the video.
-const TRIES: u32 = 8;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CoverError {
@@ -51,6 +49,12 @@ impl From<CaptionsError> for CoverError {
             CaptionsError::Store(e) => Self::Shelf(e),
             e => OwnerError::Fault(Fault::internal(e.to_string())).into(),
         }
+    }
+}
+
+impl From<TooOften> for CoverError {
+    fn from(TooOften { limit, retry_after }: TooOften) -> Self {
+        Self::TooOften { limit, retry_after }
     }
 }
 
@@ -109,12 +113,14 @@ impl CoverDesk {
         let sha256 = hex::encode(Sha256::digest(&file));
         let no_digest = || OwnerError::Fault(Fault::corrupt("a picture without a digest"));
         let digest = digest_of(&sha256).ok_or_else(no_digest)?;
-        if !self.count(owner, id, &sha256).await? {
+        let desk = self.desk(owner, id);
+        let would_change = |v: &Video| Ok::<_, CoverError>(with(&v.cover, &sha256, v.revision + 1).is_some());
+        if desk.count(&self.tally(), would_change).await?.is_none() {
             return self.of(owner, id).await;
         }
         let mut is_stored = false;
         for _ in 0..TRIES {
-            let video = self.standing(owner, id).await?;
+            let video = desk.standing().await?;
             let n = video.revision + 1;
             let Some(cover) = with(&video.cover, &sha256, n) else { return Ok(video) };
             if !is_stored {
@@ -129,13 +135,14 @@ impl CoverDesk {
                 return Ok(video);
             }
         }
-        Err(busy(id))
+        Err(desk.busy().into())
     }
 
     /// Back to a picture of the video. None there is fine.
     pub async fn remove(&self, owner: UserId, id: VideoId) -> Result<Video, CoverError> {
+        let desk = self.desk(owner, id);
         for _ in 0..TRIES {
-            let video = self.standing(owner, id).await?;
+            let video = desk.standing().await?;
             if video.cover == Cover::default() {
                 return Ok(video);
             }
@@ -143,33 +150,20 @@ impl CoverDesk {
                 return Ok(video);
             }
         }
-        Err(busy(id))
+        Err(desk.busy().into())
     }
 
-    /// The owner's video, unless it is gone.
-    async fn standing(&self, owner: UserId, id: VideoId) -> Result<Video, CoverError> {
-        let video = self.of(owner, id).await?;
-        if video.is_gone() { Err(OwnerError::Gone(id).into()) } else { Ok(video) }
+    fn desk(&self, owner: UserId, id: VideoId) -> Desk<'_> {
+        let CoverDeps { owners, videos, clock, .. } = &self.0;
+        Desk { owners, videos: videos.as_ref(), clock: clock.as_ref(), owner, id }
     }
 
-    /// Counts a picture before anything is stored for it. `false`: it would change nothing.
-    async fn count(&self, owner: UserId, id: VideoId, sha256: &str) -> Result<bool, CoverError> {
-        let rate = self.0.policy.sent;
-        for _ in 0..TRIES {
-            let video = self.standing(owner, id).await?;
-            if with(&video.cover, sha256, video.revision + 1).is_none() {
-                return Ok(false);
-            }
-            let too_often = |retry_after| CoverError::TooOften { limit: rate.count_max, retry_after };
-            let counted = rate.counted(video.cover_changes, self.0.clock.now()).map_err(too_often)?;
-            let edit = Edit { cover_changes: Some(counted), ..Edit::default() };
-            match self.0.videos.edit(id, video.revision, edit).await {
-                Ok(_) => return Ok(true),
-                Err(VideoStoreError::Stale { .. }) => {}
-                Err(e) => return Err(CaptionsError::from(e).into()),
-            }
+    fn tally(&self) -> Tally {
+        Tally {
+            rate: self.0.policy.sent,
+            so_far: |video| video.cover_changes,
+            counted: |changes| Edit { cover_changes: Some(changes), ..Edit::default() },
         }
-        Err(busy(id))
     }
 
     /// The job first: it waits for the record to say so, and no record says so without one. `None`: look again.
@@ -181,10 +175,6 @@ impl CoverDesk {
         let edit = Edit { cover: Some(cover), ..Edit::default() };
         Ok(show(self.0.videos.as_ref(), self.0.media.as_ref(), video, edit).await?)
     }
-}
-
-fn busy(id: VideoId) -> CoverError {
-    OwnerError::Fault(Fault::new(FaultKind::Throttled, format!("video {id} is changing too fast"))).into()
 }
 
 /// The cover once this picture was sent; `None` where that changes nothing.

@@ -5,6 +5,7 @@ pub mod captions;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod cover;
+mod desk;
 mod error;
 pub mod growth;
 pub mod jobs;
