@@ -1,8 +1,9 @@
 //! The owner's own picture for the cover: taken when it comes, shown once moderation approved it — in the package
 //! when it is made or, where viewers are shown one already, in a new package over the same renditions.
 
-use crate::captions::{CaptionsError, show};
+use crate::captions::CaptionsError;
 use crate::desk::{Desk, TRIES, Tally, TooOften};
+use crate::dressing::show;
 use crate::policy::CoverPolicy;
 use crate::port::{Content, MediaStore, MediaStoreError};
 use crate::shelf::ShelfError;

@@ -1,6 +1,6 @@
-//! Puts a package into the store and fetches it back.
+//! Puts a package into the store.
 
-use crate::captions;
+use crate::dressing;
 use crate::ladder::LadderPlan;
 use crate::manifest;
 use crate::names::Names;
@@ -11,11 +11,9 @@ use moderation::Draft;
 use moderation::record::digest_of;
 use packager::{Addresses, Files, Lengths, PackError, Rendition, Sound, SpriteSheet};
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
 use stdx::Fault;
-use tokio::io::AsyncWriteExt;
 use vocab::ladder::START_RUNG;
-use vocab::{Kbps, MediaKey, Millis, PackageId, RenditionId, RungName, VideoId};
+use vocab::{Kbps, MediaKey, Millis, RenditionId, RungName, VideoId};
 
 /// Stores what `new` has under names of its own beside the renditions: this poster, the sprite of `old` and the
 /// playlist. The playlist is last: who can read it can read the rest.
@@ -104,9 +102,9 @@ pub struct Shelved {
     /// What is played with it, where that is a rendition of its own.
     pub sound: Option<SoundFacts>,
     /// SHA-256 of init and segments in a row.
-    digest: [u8; 32],
+    pub(crate) digest: [u8; 32],
     /// The same of the sound; `None` where an earlier wave stored it.
-    sound_digest: Option<[u8; 32]>,
+    pub(crate) sound_digest: Option<[u8; 32]>,
 }
 
 /// Writes and reads the objects of one package.
@@ -117,7 +115,7 @@ pub struct Shelf<'a> {
 }
 
 impl Shelf<'_> {
-    fn id(&self) -> VideoId {
+    pub(crate) fn id(&self) -> VideoId {
         self.video.id
     }
 
@@ -235,7 +233,7 @@ impl Shelf<'_> {
         let duration_ms = first.muxed.duration_ms();
         let own = self.video.cover.shown.as_ref();
         self.put_pictures(draft, duration_ms, own.map(|c| c.sha256.as_str())).await?;
-        let captions = captions::store(self.media, self.video, &self.video.captions, duration_ms).await?;
+        let captions = dressing::store(self.media, self.video, &self.video.captions, duration_ms).await?;
         let largest = shelved.last().unwrap_or(first);
         let made = Package {
             id: package,
@@ -308,71 +306,6 @@ impl Shelf<'_> {
         Ok(())
     }
 
-    /// Fetches what a player would fetch, one file a rendition in the order given.
-    pub async fn fetch(&self, shelved: &[Shelved], into: &Path) -> Result<Vec<PathBuf>, ShelfError> {
-        let mut files = Vec::with_capacity(shelved.len());
-        for s in shelved {
-            let (video, rendition) = (self.id(), s.facts.id);
-            let path = into.join(format!("{}.mp4", s.rung));
-            if s.facts.layout.i_frames.is_some() {
-                self.media.get(MediaKey::IFramePlaylist { video, rendition }).await?;
-            }
-            let (single, segments) = (s.facts.layout.single_file, s.facts.segment_bytes.len());
-            if self.fetch_rendition(rendition, (single, segments), &path).await? != s.digest {
-                return Err(ShelfError::Changed(s.rung));
-            }
-            files.push(path);
-        }
-        Ok(files)
-    }
-
-    /// The same of sound that is a rendition of its own. `None` where there is none, or one that was looked at when
-    /// an earlier wave stored it.
-    pub async fn fetch_sound(&self, shelved: &[Shelved], into: &Path) -> Result<Option<PathBuf>, ShelfError> {
-        let Some((sound, digest)) = shelved.first().and_then(|s| Some((s.sound.as_ref()?, s.sound_digest?)))
-        else {
-            return Ok(None);
-        };
-        let path = into.join("sound.mp4");
-        let parts = (sound.single_file, sound.segment_bytes.len());
-        if self.fetch_rendition(sound.id, parts, &path).await? != digest {
-            return Err(ShelfError::ChangedSound);
-        }
-        Ok(Some(path))
-    }
-
-    /// What a player would fetch of a rendition, in one file. Answers the SHA-256 of it.
-    async fn fetch_rendition(
-        &self,
-        rendition: RenditionId,
-        (single, segments): (bool, usize),
-        path: &Path,
-    ) -> Result<[u8; 32], ShelfError> {
-        let video = self.id();
-        self.media.get(MediaKey::MediaPlaylist { video, rendition }).await?;
-        let mut file = tokio::fs::File::create(path).await?;
-        let mut digest = Sha256::new();
-        for key in media_keys(video, rendition, single, segments) {
-            let bytes = self.media.get(key).await?;
-            digest.update(&bytes);
-            file.write_all(&bytes).await?;
-        }
-        file.flush().await?;
-        Ok(digest.finalize().into())
-    }
-
-    /// The pictures and the multivariant playlist must be there too.
-    pub async fn check_package(&self, package: PackageId, has_sprite: bool) -> Result<(), ShelfError> {
-        let video = self.id();
-        self.media.get(MediaKey::Multivariant { video, package }).await?;
-        self.media.get(MediaKey::Poster { video, package }).await?;
-        if has_sprite {
-            self.media.get(MediaKey::Sprite { video, package }).await?;
-            self.media.get(MediaKey::SpriteVtt { video, package }).await?;
-        }
-        Ok(())
-    }
-
     /// Asks nobody: the names are this run's alone.
     async fn put(&self, key: MediaKey, bytes: impl Into<Bytes> + Send) -> Result<(), ShelfError> {
         self.media.put(key, Content::Bytes(bytes.into())).await?;
@@ -384,15 +317,6 @@ impl Shelf<'_> {
         let bytes = self.media.get(from).await?;
         self.put(to, bytes).await
     }
-}
-
-/// The objects of a rendition in the order of their bytes.
-fn media_keys(video: VideoId, rendition: RenditionId, single: bool, segments: usize) -> Vec<MediaKey> {
-    if single {
-        return vec![MediaKey::SingleFile { video, rendition }];
-    }
-    let segments = (0..segments as u32).map(|n| MediaKey::Segment { video, rendition, n });
-    std::iter::once(MediaKey::Init { video, rendition }).chain(segments).collect()
 }
 
 /// What playlists call the objects beside them.

@@ -1,6 +1,6 @@
 //! Encodes, packages, verifies and publishes one approved video.
 
-use crate::captions;
+use crate::dressing;
 use crate::error::Halt;
 use crate::ladder::{LadderPlan, plan};
 use crate::names::{Names, Run};
@@ -93,13 +93,13 @@ impl Transcoder {
         let Some(video) = self.find(id).await? else { return Ok(Status::Erased) };
         let (status, wrote_in_vain) = match video.status {
             status if !waits_for_encoding(status) => {
-                captions::settle(&self.0, video).await?;
+                dressing::settle(&self.0, video).await?;
                 (status, false)
             }
             _ => match self.run(video, run, progress).await {
                 Ok(Some(published)) => {
                     let status = published.status;
-                    captions::settle(&self.0, published).await?;
+                    dressing::settle(&self.0, published).await?;
                     (status, false)
                 }
                 Ok(None) => (self.stands(id).await?, true),
