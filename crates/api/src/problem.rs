@@ -128,10 +128,21 @@ impl Problem {
     pub fn invalid_cursor() -> Self {
         Self::new(Slug::InvalidCursor, "This cursor is not one of ours, or belongs to another list.")
     }
-    /// So many of `what`, said in a sentence, and when there may be more.
-    pub fn quota(what: &str, (limit, said): (u32, String), retry_after: Millis) -> Self {
-        let wait_s = u32::try_from(retry_after.0.max(0).div_euclid(1000) + 1).unwrap_or(u32::MAX);
-        Self::new(Slug::QuotaExceeded, said).with("limit", limit).with("what", what).retry_after_s(wait_s)
+    /// So many of `what`, said in a sentence, and when there may be more: never too early, in whole seconds. `None`:
+    /// waiting alone frees nothing.
+    pub fn quota(
+        what: &str,
+        (limit, said): (impl Into<u64>, String),
+        retry_after: impl Into<Option<Millis>>,
+    ) -> Self {
+        let problem = Self::new(Slug::QuotaExceeded, said).with("limit", limit.into()).with("what", what);
+        match retry_after.into() {
+            Some(wait) => {
+                let wait_s = wait.0.max(0).div_euclid(1000).saturating_add(1);
+                problem.retry_after_s(u32::try_from(wait_s).unwrap_or(u32::MAX))
+            }
+            None => problem,
+        }
     }
     /// One wrong field.
     pub fn field(field: &str, code: &str, message: impl Into<String>) -> Self {
@@ -293,6 +304,25 @@ mod tests {
             let problem = Problem::from(Fault::new(kind, "secret table users at /var/db"));
             assert!(!problem.to_json(None).to_string().contains("secret"), "{kind:?}");
             assert!(problem.cause().is_some_and(|c| c.contains("secret")));
+        }
+    }
+
+    #[test]
+    fn who_waits_as_long_as_a_quota_says_is_never_too_early() {
+        let waits = [(Some(1_500), Some("2")), (Some(999), Some("1")), (Some(-5), Some("1")), (None, None)];
+        for (wait, told) in waits {
+            let full = upload::UploadError::Quota {
+                what: "uploads a day",
+                limit: 50,
+                retry_after: wait.map(Millis),
+            };
+            let problem = Problem::from(full);
+            let body = problem.to_json(None);
+            assert_eq!((&body["limit"], &body["what"]), (&50.into(), &"uploads a day".into()));
+            let reply = problem.into_response();
+            assert_eq!(reply.status().as_u16(), 429);
+            let header = reply.headers().get(header::RETRY_AFTER);
+            assert_eq!(header.map(|v| v.to_str().expect("digits")), told, "{wait:?}");
         }
     }
 

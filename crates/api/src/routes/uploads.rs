@@ -41,13 +41,7 @@ impl From<UploadError> for Problem {
                 Self::conflict("This upload takes no more parts.").with("status_now", state.word())
             }
             UploadError::Quota { what, limit, retry_after } => {
-                let problem = Self::new(Slug::QuotaExceeded, format!("At most {limit} {what}."))
-                    .with("limit", limit)
-                    .with("what", what);
-                match retry_after {
-                    Some(wait) => problem.retry_after_s(u32::try_from(wait.0 / 1000).unwrap_or(u32::MAX)),
-                    None => problem,
-                }
+                Self::quota(what, (limit, format!("At most {limit} {what}.")), retry_after)
             }
             UploadError::IdempotencyMismatch => Self::new(
                 Slug::IdempotencyMismatch,

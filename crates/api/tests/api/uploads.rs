@@ -194,6 +194,7 @@ async fn quotas_are_told_and_kept() {
     }
     let sixth = h.call("POST", "/v1/uploads", Some(&owner), Some(clip())).await;
     assert_eq!((sixth.status.as_u16(), sixth.problem().as_str()), (429, "quota-exceeded"));
+    assert_eq!(sixth.header("retry-after"), "", "an open upload does not end by waiting");
     let limits = h.get("/v1/uploads/limits", Some(&owner)).await.json();
     assert_eq!((&limits["quota"]["open_left"], &limits["quota"]["videos_left"]), (&json!(0), &json!(45)));
     assert_eq!((&limits["max_bytes"], &limits["min_part_bytes"]), (&json!(500_000_000), &json!(5 * MIB)));
