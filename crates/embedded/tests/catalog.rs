@@ -5,21 +5,20 @@ use catalog::{LibraryStore, VideoStore};
 use embedded::catalog::{EmbeddedVideoStore, SCHEMA};
 use embedded::library::{self, EmbeddedLibraryStore};
 use embedded::{Database, DbPolicy};
+use std::path::Path;
 use std::sync::Arc;
-use testkit::trials;
+use testkit::trials_in;
 
-/// A fresh database; its directory lives as long as the process.
-fn database() -> Database {
-    let dir = tempfile::tempdir().expect("a directory").keep();
-    Database::open(&dir, &[SCHEMA, library::SCHEMA], &DbPolicy::default()).expect("opened")
+fn database(dir: &Path) -> Database {
+    Database::open(dir, &[SCHEMA, library::SCHEMA], &DbPolicy::default()).expect("opened")
 }
 
 fn main() {
-    let mut all = trials("embedded", cases(), || -> Arc<dyn VideoStore> {
-        Arc::new(EmbeddedVideoStore::new(database()))
+    let mut all = trials_in("embedded", cases(), |dir| -> Arc<dyn VideoStore> {
+        Arc::new(EmbeddedVideoStore::new(database(dir)))
     });
-    all.extend(trials("embedded_library", library_cases(), || -> Arc<dyn LibraryStore> {
-        Arc::new(EmbeddedLibraryStore::new(database()))
+    all.extend(trials_in("embedded_library", library_cases(), |dir| -> Arc<dyn LibraryStore> {
+        Arc::new(EmbeddedLibraryStore::new(database(dir)))
     }));
     testkit::main(all)
 }

@@ -4,18 +4,17 @@ use embedded::engagement::{EmbeddedEngagementStore, SCHEMA};
 use embedded::{Database, DbPolicy};
 use engagement::conformance::cases;
 use engagement::{EngagementPolicy, EngagementStore};
+use std::path::Path;
 use std::sync::Arc;
-use testkit::trials;
+use testkit::trials_in;
 
-/// A fresh database; its directory lives as long as the process.
-fn database() -> Database {
-    let dir = tempfile::tempdir().expect("a directory").keep();
-    Database::open(&dir, &[SCHEMA], &DbPolicy::default()).expect("opened")
+fn database(dir: &Path) -> Database {
+    Database::open(dir, &[SCHEMA], &DbPolicy::default()).expect("opened")
 }
 
 fn main() {
-    let make = || -> Arc<dyn EngagementStore> {
-        Arc::new(EmbeddedEngagementStore::new(database(), EngagementPolicy::default()))
+    let make = |dir: &Path| -> Arc<dyn EngagementStore> {
+        Arc::new(EmbeddedEngagementStore::new(database(dir), EngagementPolicy::default()))
     };
-    testkit::main(trials("embedded", cases(), make));
+    testkit::main(trials_in("embedded", cases(), make));
 }

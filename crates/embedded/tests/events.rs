@@ -4,16 +4,15 @@ use embedded::events::{EmbeddedEventLog, SCHEMA};
 use embedded::{Database, DbPolicy};
 use events::EventLog;
 use events::conformance::cases;
+use std::path::Path;
 use std::sync::Arc;
-use testkit::trials;
+use testkit::trials_in;
 
-/// A fresh database; its directory lives as long as the process.
-fn database() -> Database {
-    let dir = tempfile::tempdir().expect("a directory").keep();
-    Database::open(&dir, &[SCHEMA], &DbPolicy::default()).expect("opened")
+fn database(dir: &Path) -> Database {
+    Database::open(dir, &[SCHEMA], &DbPolicy::default()).expect("opened")
 }
 
 fn main() {
-    let make = || -> Arc<dyn EventLog> { Arc::new(EmbeddedEventLog::new(database())) };
-    testkit::main(trials("embedded", cases(), make));
+    let make = |dir: &Path| -> Arc<dyn EventLog> { Arc::new(EmbeddedEventLog::new(database(dir))) };
+    testkit::main(trials_in("embedded", cases(), make));
 }

@@ -7,12 +7,8 @@ use feed::{Queued, Reason, Refusal, SeenStore, Take, Turn, WarmQueue};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use testkit::{Case, case, trials};
+use testkit::{Case, case, trials_in};
 use vocab::{Millis, UserId, VideoId};
-
-fn directory() -> PathBuf {
-    tempfile::tempdir().expect("a directory").keep()
-}
 
 fn database(dir: &Path) -> Database {
     Database::open(dir, &[SCHEMA], &DbPolicy::default()).expect("opened")
@@ -91,8 +87,8 @@ async fn rows_do_not_grow_without_end(dir: PathBuf) {
 }
 
 fn main() {
-    let mut all = trials("embedded", queue_cases(), || Arc::new(queue(&directory())) as Arc<dyn WarmQueue>);
-    all.extend(trials("embedded", seen_cases(), || Arc::new(seen(&directory())) as Arc<dyn SeenStore>));
-    all.extend(trials("embedded", restart_cases(), directory));
+    let mut all = trials_in("embedded", queue_cases(), |dir| Arc::new(queue(dir)) as Arc<dyn WarmQueue>);
+    all.extend(trials_in("embedded", seen_cases(), |dir| Arc::new(seen(dir)) as Arc<dyn SeenStore>));
+    all.extend(trials_in("embedded", restart_cases(), Path::to_owned));
     testkit::main(all);
 }

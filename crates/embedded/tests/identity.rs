@@ -11,36 +11,29 @@ use identity::{
     AccountStore, AccountStoreError, KeyStore, LinkStore, OperatorCode, Outside, Role, Session, SessionId,
     SessionStore, StoredKey, User,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use stdx::FaultKind;
-use testkit::{Case, case, trials};
+use testkit::{Case, case, trials_in};
 use vocab::{DeviceId, Millis, UserId};
 
 fn open(dir: &Path) -> Database {
     Database::open(dir, &[SCHEMA], &DbPolicy::default()).expect("the database opens")
 }
 
-/// Emptied when the next run starts: a store does not tell when it is done with its files.
-const ROOM: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/identity");
-
-fn fresh() -> Database {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    open(&Path::new(ROOM).join(NEXT.fetch_add(1, Ordering::Relaxed).to_string()))
-}
-
 fn main() {
-    let _ = std::fs::remove_dir_all(ROOM);
-    let mut all = trials("embedded", account_cases(), || Arc::new(EmbeddedAccountStore::new(fresh())) as _);
-    all.extend(trials("embedded", session_cases(), || Arc::new(EmbeddedSessionStore::new(fresh())) as _));
-    all.extend(trials("embedded", key_cases(), || Arc::new(EmbeddedKeyStore::new(fresh())) as _));
-    all.extend(trials("embedded", link_cases(), || Arc::new(EmbeddedLinkStore::new(fresh())) as _));
-    all.extend(trials("embedded", rows(), || ()));
+    let mut all =
+        trials_in("embedded", account_cases(), |dir| Arc::new(EmbeddedAccountStore::new(open(dir))) as _);
+    all.extend(trials_in("embedded", session_cases(), |dir| {
+        Arc::new(EmbeddedSessionStore::new(open(dir))) as _
+    }));
+    all.extend(trials_in("embedded", key_cases(), |dir| Arc::new(EmbeddedKeyStore::new(open(dir))) as _));
+    all.extend(trials_in("embedded", link_cases(), |dir| Arc::new(EmbeddedLinkStore::new(open(dir))) as _));
+    all.extend(trials_in("embedded", rows(), Path::to_owned));
     testkit::main(all);
 }
 
-fn rows() -> Vec<Case<()>> {
+fn rows() -> Vec<Case<PathBuf>> {
     vec![
         case("everything_is_there_after_a_reopening", everything_is_there_after_a_reopening),
         case("rows_of_version_one_are_read", rows_of_version_one_are_read),
@@ -83,18 +76,17 @@ fn phone() -> Session {
     }
 }
 
-async fn everything_is_there_after_a_reopening(_: ()) {
-    let dir = tempfile::tempdir().expect("a directory");
+async fn everything_is_there_after_a_reopening(dir: PathBuf) {
     let key = StoredKey::new([1; 32], Millis(1), Millis(2)).expect("a seed makes a key");
     {
-        let db = open(dir.path());
+        let db = open(&dir);
         EmbeddedAccountStore::new(db.clone()).insert(ada()).await.expect("written");
         EmbeddedSessionStore::new(db.clone()).open(phone()).await.expect("written");
         let keys = EmbeddedKeyStore::new(db);
         keys.add(key.clone()).await.expect("written");
         keys.put_code(OperatorCode { hash: [1; 32], expires_at: Millis(9) }).await.expect("written");
     }
-    let db = open(dir.path());
+    let db = open(&dir);
     assert_eq!(EmbeddedAccountStore::new(db.clone()).get(UserId(9)).await.unwrap(), ada());
     assert_eq!(EmbeddedSessionStore::new(db.clone()).get(SessionId(5)).await.unwrap(), phone());
     let keys = EmbeddedKeyStore::new(db);
@@ -120,8 +112,8 @@ X'0606060606060606060606060606060606060606060606060606060606060606',
 X'0707070707070707070707070707070707070707070707070707070707070707',
 X'0808080808080808080808080808080808080808080808080808080808080808', 1, NULL, NULL, 3)";
 
-async fn rows_of_version_one_are_read(_: ()) {
-    let db = fresh();
+async fn rows_of_version_one_are_read(dir: PathBuf) {
+    let db = open(&dir);
     plant(&db, USER_V1).await;
     plant(&db, SESSION_V1).await;
     plant(&db, "INSERT INTO identity_links VALUES ('https://id.example', 'ada', 1, 9)").await;
@@ -132,8 +124,8 @@ async fn rows_of_version_one_are_read(_: ()) {
     assert_eq!(EmbeddedSessionStore::new(db).get(SessionId(5)).await.unwrap(), phone());
 }
 
-async fn a_row_of_a_newer_version_is_refused(_: ()) {
-    let db = fresh();
+async fn a_row_of_a_newer_version_is_refused(dir: PathBuf) {
+    let db = open(&dir);
     plant(&db, USER_V1).await;
     plant(&db, "UPDATE identity_users SET v = 2").await;
     let refused = EmbeddedAccountStore::new(db).get(UserId(9)).await;

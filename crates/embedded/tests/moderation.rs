@@ -4,24 +4,25 @@ use embedded::moderation::{EmbeddedBlockList, EmbeddedFrameBlockList, EmbeddedMo
 use embedded::{Database, DbPolicy};
 use moderation::conformance::{block_list_cases, cases, frame_block_list_cases};
 use moderation::{BlockList, FrameBlockList, ModerationStore};
+use std::path::Path;
 use std::sync::Arc;
-use testkit::trials;
+use testkit::trials_in;
 
-/// A fresh database; its directory lives as long as the process.
-fn database() -> Database {
-    let dir = tempfile::tempdir().expect("a directory").keep();
-    Database::open(&dir, &[SCHEMA], &DbPolicy::default()).expect("opened")
+fn database(dir: &Path) -> Database {
+    Database::open(dir, &[SCHEMA], &DbPolicy::default()).expect("opened")
 }
 
 fn main() {
-    let mut all = trials("embedded", cases(), || -> Arc<dyn ModerationStore> {
-        Arc::new(EmbeddedModerationStore::new(database()))
+    let mut all = trials_in("embedded", cases(), |dir| -> Arc<dyn ModerationStore> {
+        Arc::new(EmbeddedModerationStore::new(database(dir)))
     });
-    all.extend(trials("embedded_frame_blocks", frame_block_list_cases(), || -> Arc<dyn FrameBlockList> {
-        Arc::new(EmbeddedFrameBlockList::new(database()))
-    }));
-    all.extend(trials("embedded_block_list", block_list_cases(), || -> Arc<dyn BlockList> {
-        Arc::new(EmbeddedBlockList::new(database()))
+    all.extend(trials_in(
+        "embedded_frame_blocks",
+        frame_block_list_cases(),
+        |dir| -> Arc<dyn FrameBlockList> { Arc::new(EmbeddedFrameBlockList::new(database(dir))) },
+    ));
+    all.extend(trials_in("embedded_block_list", block_list_cases(), |dir| -> Arc<dyn BlockList> {
+        Arc::new(EmbeddedBlockList::new(database(dir)))
     }));
     testkit::main(all)
 }

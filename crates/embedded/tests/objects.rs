@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use bytes::Bytes as Octets;
 use embedded::objects::FileObjects;
 use s3door::{Credentials, Door, DoorConfig, DoorPolicy, NoListener, Objects, ObjectsDeps, Presigner};
+use std::path::Path;
 use std::sync::Arc;
 use stdx::{Clock, OsEntropy, SystemClock};
-use testkit::trials;
+use testkit::trials_in;
 use upload::conformance::{PartSender, RawBench, mending, raw_store};
 use upload::{PartToSign, RawStore, Signing};
 use vocab::{Bytes, MediaKey, Millis};
@@ -31,15 +32,13 @@ impl PartSender for Client {
     }
 }
 
-fn bench() -> RawBench {
-    let dir = tempfile::tempdir().expect("a directory");
+fn bench(dir: &Path) -> RawBench {
     let clock = Arc::new(SystemClock);
     let deps = ObjectsDeps { clock, entropy: Arc::new(OsEntropy), listener: Arc::new(NoListener) };
     let policy = DoorPolicy { part_min: Bytes(PART_MIN as u64), reserve: Bytes(0), ..DoorPolicy::default() };
     let credentials = Credentials { access_key: "key".into(), secret_key: "secret".into() };
     let config = DoorConfig { policy: policy.clone(), ..DoorConfig::new(credentials.clone()) };
-    let objects = Objects::open(dir.path(), &config.bucket, deps, policy).expect("opens");
-    std::mem::forget(dir);
+    let objects = Objects::open(dir, &config.bucket, deps, policy).expect("opens");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     listener.set_nonblocking(true).expect("is set");
@@ -57,7 +56,7 @@ fn bench() -> RawBench {
 }
 
 fn main() {
-    let mut all = trials("file_objects", raw_store(), bench);
-    all.extend(trials("file_objects", mending(), bench));
+    let mut all = trials_in("file_objects", raw_store(), bench);
+    all.extend(trials_in("file_objects", mending(), bench));
     testkit::main(all)
 }

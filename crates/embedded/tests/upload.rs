@@ -2,21 +2,19 @@
 
 use embedded::upload::EmbeddedUploadStore;
 use embedded::{Database, DbPolicy, SCHEMA};
+use std::path::Path;
 use std::sync::Arc;
-use testkit::trials;
+use testkit::trials_in;
 use upload::UploadStore;
 use upload::conformance::{forgetting, upload_store};
 
-fn store() -> Arc<dyn UploadStore> {
-    let dir = tempfile::tempdir().expect("a directory");
-    let db = Database::open(dir.path(), SCHEMA, &DbPolicy::default()).expect("a database");
-    // The files of a test live as long as the process.
-    std::mem::forget(dir);
+fn store(dir: &Path) -> Arc<dyn UploadStore> {
+    let db = Database::open(dir, SCHEMA, &DbPolicy::default()).expect("a database");
     Arc::new(EmbeddedUploadStore::new(db))
 }
 
 fn main() {
-    let mut all = trials("embedded", upload_store(), store);
-    all.extend(trials("embedded", forgetting(), store));
+    let mut all = trials_in("embedded", upload_store(), store);
+    all.extend(trials_in("embedded", forgetting(), store));
     testkit::main(all)
 }

@@ -2,18 +2,17 @@
 
 use embedded::work::{EmbeddedJobStore, SCHEMA};
 use embedded::{Database, DbPolicy};
+use std::path::Path;
 use std::sync::Arc;
-use testkit::trials;
+use testkit::trials_in;
 use work::JobStore;
 use work::conformance::cases;
 
-/// A fresh database; its directory lives as long as the process.
-fn database() -> Database {
-    let dir = tempfile::tempdir().expect("a directory").keep();
-    Database::open(&dir, &[SCHEMA], &DbPolicy::default()).expect("opened")
+fn database(dir: &Path) -> Database {
+    Database::open(dir, &[SCHEMA], &DbPolicy::default()).expect("opened")
 }
 
 fn main() {
-    let make = || -> Arc<dyn JobStore> { Arc::new(EmbeddedJobStore::new(database())) };
-    testkit::main(trials("embedded", cases(), make));
+    let make = |dir: &Path| -> Arc<dyn JobStore> { Arc::new(EmbeddedJobStore::new(database(dir))) };
+    testkit::main(trials_in("embedded", cases(), make));
 }

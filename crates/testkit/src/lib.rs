@@ -4,6 +4,7 @@ pub use libtest_mimic::Trial;
 use libtest_mimic::{Arguments, Failed};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -52,13 +53,35 @@ pub fn trials<P: 'static>(
     cases: Vec<Case<P>>,
     make: impl Fn() -> P + Send + Sync + 'static,
 ) -> Vec<Trial> {
+    trials_on(engine, cases, move || (make(), ()))
+}
+
+/// The same on implementations that keep files: each in a directory of its own, which goes with it.
+pub fn trials_in<P: 'static>(
+    engine: &str,
+    cases: Vec<Case<P>>,
+    make: impl Fn(&Path) -> P + Send + Sync + 'static,
+) -> Vec<Trial> {
+    trials_on(engine, cases, move || {
+        let dir = tempfile::tempdir().expect("a directory");
+        (make(dir.path()), dir)
+    })
+}
+
+/// What comes with an implementation lives as long as the case and what it started.
+fn trials_on<P: 'static, G: 'static>(
+    engine: &str,
+    cases: Vec<Case<P>>,
+    make: impl Fn() -> (P, G) + Send + Sync + 'static,
+) -> Vec<Trial> {
     let make = Arc::new(make);
     cases
         .into_iter()
         .map(|case| {
             let make = Arc::clone(&make);
             Trial::test(format!("{engine}::{}", case.name), move || {
-                passes(&case, make()).map_err(Failed::from)
+                let (port, _ground) = make();
+                passes(&case, port).map_err(Failed::from)
             })
         })
         .collect()

@@ -8,14 +8,6 @@ use transcode::conformance::cases;
 use transcode::{MediaStore, MediaStoreError, MemoryMediaStore};
 use vocab::{MediaKey, RenditionId, UploadId, VideoId};
 
-fn memory() -> MemoryMediaStore {
-    MemoryMediaStore::new(tempfile::tempdir().expect("a directory").keep())
-}
-
-fn make() -> Arc<dyn MediaStore> {
-    Arc::new(memory())
-}
-
 /// What a broken store does to the calls it passes on.
 #[derive(Clone, Copy, PartialEq)]
 enum Sin {
@@ -34,11 +26,16 @@ enum Sin {
 struct Broken {
     sin: Sin,
     inner: MemoryMediaStore,
+    _dir: tempfile::TempDir,
     links: std::sync::Mutex<std::collections::HashMap<MediaKey, std::path::PathBuf>>,
 }
 
 fn broken(sin: Sin) -> impl Fn() -> Arc<dyn MediaStore> + Send + Sync + 'static {
-    move || Arc::new(Broken { sin, inner: memory(), links: std::sync::Mutex::default() })
+    move || {
+        let dir = tempfile::tempdir().expect("a directory");
+        let inner = MemoryMediaStore::new(dir.path());
+        Arc::new(Broken { sin, inner, _dir: dir, links: std::sync::Mutex::default() })
+    }
 }
 
 impl Broken {
@@ -90,7 +87,9 @@ impl MediaStore for Broken {
 }
 
 fn main() {
-    let mut all = testkit::trials("memory", cases(), make);
+    let mut all = testkit::trials_in("memory", cases(), |dir| -> Arc<dyn MediaStore> {
+        Arc::new(MemoryMediaStore::new(dir))
+    });
     for (name, sin, caught_by) in [
         (
             "keeps_the_first",
