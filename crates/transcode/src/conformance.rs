@@ -72,16 +72,14 @@ async fn neighbours_do_not_mix(s: Store) {
 }
 
 async fn a_file_is_taken_whole_and_may_go(s: Store) {
-    let dir = std::env::temp_dir().join(format!("signal-media-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).expect("a directory");
-    let path = dir.join("source");
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("source");
     std::fs::write(&path, b"from a file").expect("a file");
     s.put(segment(3, 0), Content::File(path.clone())).await.expect("is stored");
     // The file is the caller's: what is stored must not change with it.
     let _ = std::fs::remove_file(&path);
     std::fs::write(&path, b"changed").expect("a file");
     assert_eq!(get(&s, segment(3, 0)).await, "from a file");
-    let _ = std::fs::remove_dir_all(&dir);
 }
 
 async fn an_empty_object_is_an_object(s: Store) {
