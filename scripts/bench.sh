@@ -56,7 +56,7 @@ aws_crates() {
 media() {
   stage "build" env QUIET_STAGES=1 scripts/build.sh
   stage "classifier" scripts/classifier.sh "$CARGO_TARGET_DIR/release/signal"
-  stage "an ffmpeg that measures" scripts/quality.sh
+  stage "ffmpeg" scripts/ffmpeg.sh
   stage "bench binary" cargo build --release --quiet -p bench --locked
   bench media ${PART:+--part "$PART"}
 }

@@ -32,6 +32,12 @@ cargo_tests() {
 }
 # And packages, as readers by other people read them.
 rust_tests() { cargo_tests && npm_tools playlists && node tests/outside/playlists.mjs; }
+# What reads hostile files is another program after `make up`.
+media_again() {
+  local dir="$CACHE_DIR/tools/ffmpeg"
+  [ -x "$dir/ffmpeg" ] || { echo "skipped: the newer ffmpeg could not be installed here"; return 0; }
+  PATH="$dir:$PATH" cargo test --quiet -p ffmpeg --locked --no-fail-fast
+}
 media_requests() { python tests/outside/aws_media.py && python tests/outside/aws_vision.py; }
 aws_engines() {
   cargo test --quiet -p signal --features aws --locked --lib --test aws_start --test aws_identity \
@@ -54,7 +60,9 @@ stage "format" format
 stage "lints" lints
 stage "compile tests" compile
 stage "classifier" classifier
+stage "ffmpeg" scripts/ffmpeg.sh
 stage "rust tests" rust_tests
+stage "media engine on the newer ffmpeg" media_again
 stage "requests to MediaConvert against its model" media_requests
 stage "browser: packages in hls.js and Shaka" players
 stage "browser: the whole product" browser

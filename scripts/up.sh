@@ -7,6 +7,6 @@ export QUIET_STAGES=1
 source_build() { scripts/build.sh; }
 stage "build" source_build
 stage "classifier" scripts/classifier.sh "$CARGO_TARGET_DIR/release/signal"
-stage "quality" scripts/quality.sh
+stage "ffmpeg" scripts/ffmpeg.sh
 say "ready to start"; stages
 exec "$CARGO_TARGET_DIR/release/signal" up "$@"

@@ -9,11 +9,17 @@ use std::time::Instant;
 use transcode::{EncodeJob, Encoder, LadderPlan, LadderProfile, Metric, ProbeJob, Probed};
 use vocab::{RungName, VideoId};
 
-/// Where `scripts/quality.sh` puts an ffmpeg with libvmaf.
+/// Where `scripts/ffmpeg.sh` puts an ffmpeg with libvmaf.
 fn quality_ffmpeg() -> Option<PathBuf> {
     let cache = std::env::var_os("CACHE_DIR").map(PathBuf::from);
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/signal-video"));
-    cache.or_else(home).map(|c| c.join("tools/quality/ffmpeg")).filter(|p| p.is_file())
+    cache.or_else(home).map(|c| c.join("tools/ffmpeg/ffmpeg")).filter(|p| p.is_file())
+}
+
+/// Whether the ffmpeg of the search path has it too.
+fn has_libvmaf() -> bool {
+    let listed = std::process::Command::new("ffmpeg").args(["-hide_banner", "-filters"]).output();
+    String::from_utf8_lossy(&listed.expect("ffmpeg is installed").stdout).contains(" libvmaf ")
 }
 
 async fn engine_with(quality_ffmpeg: PathBuf) -> Ffmpeg {
@@ -45,12 +51,12 @@ async fn a_sample_scores_better_at_the_finer_quality() {
     let mut bench = Bench::new().await;
     let source = media.join("natural/nail_portrait_1080x1916_30fps.mp4");
     let (plan, _) = planned(&bench, "nail", &source).await;
-    let probe = job(&bench, "ssim", &source, &plan);
+    let probe = job(&bench, "own", &source, &plan);
     let probed = bench.engine.probe(probe).await.expect("is probed").expect("ffmpeg has ssim");
-    assert_eq!(probed.metric, Metric::Ssim);
+    assert_eq!(probed.metric, if has_libvmaf() { Metric::Vmaf } else { Metric::Ssim });
     good(probed);
     let Some(program) = quality_ffmpeg() else {
-        println!("skipped: no ffmpeg with libvmaf; run scripts/quality.sh");
+        println!("skipped: no ffmpeg with libvmaf; run scripts/ffmpeg.sh");
         return;
     };
     bench.engine = engine_with(program).await;

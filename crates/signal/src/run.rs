@@ -82,7 +82,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Media(command) => media::run(&ctx, &config, command).await,
         Command::Classifier { package, dir } => classifier::install(&ctx, package, dir.clone()),
         Command::Doctor { aws: true, yes } => doctor_aws(&ctx, &config, *yes).await,
-        Command::Doctor { aws: false, .. } => doctor::run(&ctx, &config),
+        Command::Doctor { aws: false, .. } => doctor::run(&ctx, &config).await,
         Command::Openapi => {
             println!("{}", serve::openapi_json()?);
             Ok(())

@@ -2,7 +2,7 @@
 
 use super::curve::{Point, Rung, delivered, saved_at_equal_score};
 use super::ladders::{Original, sized, stock_vbr};
-use super::studio::{Studio, name_of, system_ffmpeg};
+use super::studio::{Studio, name_of, plain_ffmpeg};
 use super::vmaf::Vmaf;
 use crate::report::{Better, Figure, Report};
 use anyhow::{Context, ensure};
@@ -124,7 +124,7 @@ struct Ladders {
 async fn compare(studio: &Studio, vmaf: &Vmaf, clip: &Path) -> anyhow::Result<Ladders> {
     let room = studio.room()?;
     let cut = room.join(format!("cut-{}", name_of(clip)));
-    system_ffmpeg(clip, &format!("-t {FIRST_S} -map 0:v:0 -c copy"), &cut)?;
+    plain_ffmpeg(clip, &format!("-t {FIRST_S} -map 0:v:0 -c copy"), &cut)?;
     let seen = studio.examine(&cut).await?;
     let plan = studio.titled(&cut, &seen).await?;
     let size = (seen.source.width, seen.source.height);

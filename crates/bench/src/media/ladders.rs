@@ -1,7 +1,7 @@
 //! What the engine is compared with: originals without loss, and encodes by plain command lines.
 
 use super::curve::{Point, Rung};
-use super::studio::{cpu_s, system_ffmpeg};
+use super::studio::{cpu_s, plain_ffmpeg};
 use super::vmaf::Vmaf;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ impl Original {
              scale={width}:{height}:flags=bicubic+accurate_rnd:out_color_matrix=bt709:out_range=tv,\
              setsar=1,format=yuv420p -c:v libx264 -preset ultrafast -qp 0"
         );
-        system_ffmpeg(clip, &line, &out)?;
+        plain_ffmpeg(clip, &line, &out)?;
         Self::of(out, size, fps)
     }
 
@@ -60,7 +60,7 @@ impl Original {
         let mut least = f64::NAN;
         for _ in 0..DECODES {
             let before = cpu_s()?;
-            system_ffmpeg(&self.file, "-map 0:v -f null", Path::new("-"))?;
+            plain_ffmpeg(&self.file, "-map 0:v -f null", Path::new("-"))?;
             least = least.min(cpu_s()? - before);
         }
         Ok(least)
@@ -100,7 +100,7 @@ pub fn stock_vbr(
          -bufsize {}k -g {gop} -keyint_min {gop} -sc_threshold 0 -pix_fmt yuv420p -f mp4 -movflags +cmaf",
         2 * kbps
     );
-    system_ffmpeg(&original.file, &line, out)
+    plain_ffmpeg(&original.file, &line, out)
 }
 
 #[cfg(test)]

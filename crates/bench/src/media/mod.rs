@@ -9,7 +9,7 @@ mod ladders;
 mod offset;
 mod quality;
 mod speed;
-mod studio;
+pub mod studio;
 mod vmaf;
 
 use crate::report::Report;
@@ -43,7 +43,7 @@ pub async fn run(signal: &Path, media: &Path, part: Option<&str>, report: &mut R
         match &vmaf {
             Some(vmaf) if part == "quality" => quality::run(vmaf, media, report)?,
             Some(vmaf) => delivered::run(&studio, vmaf, media, report).await?,
-            None => report.skip(part, "no ffmpeg with libvmaf is installed (scripts/quality.sh)"),
+            None => report.skip(part, "no ffmpeg with libvmaf is installed (scripts/ffmpeg.sh)"),
         }
     }
     if wanted("speed") {

@@ -2,7 +2,7 @@
 
 use super::curve::{Point, bd_rate};
 use super::ladders::{Original, sized};
-use super::studio::{cpu_s, system_ffmpeg};
+use super::studio::{cpu_s, plain_ffmpeg};
 use super::vmaf::Vmaf;
 use crate::report::{Better, Figure, Report};
 use std::path::Path;
@@ -32,7 +32,7 @@ fn curve(
     for &crf in crfs {
         let out = dir.join("encode.mp4");
         let before = cpu_s()?;
-        system_ffmpeg(&original.file, &line(crf), &out)?;
+        plain_ffmpeg(&original.file, &line(crf), &out)?;
         cost_s += cpu_s()? - before;
         points.push(original.point(vmaf, &out)?);
     }

@@ -142,14 +142,14 @@ impl Studio {
     }
 }
 
-/// Where set-up leaves the ffmpeg that measures, as the product looks for it.
-pub fn quality_ffmpeg() -> PathBuf {
-    classifier::tool_cache().join("tools/quality/ffmpeg")
+/// The program that the product encodes with here.
+pub fn product_ffmpeg() -> PathBuf {
+    media::ffmpeg_policy(&Config::default()).ffmpeg
 }
 
-/// Runs the system's ffmpeg with the words of `line` between input and output.
-pub fn system_ffmpeg(input: &Path, line: &str, out: &Path) -> anyhow::Result<()> {
-    let status = Command::new("ffmpeg")
+/// Runs that program outside any jail, with the words of `line` between input and output.
+pub fn plain_ffmpeg(input: &Path, line: &str, out: &Path) -> anyhow::Result<()> {
+    let status = Command::new(product_ffmpeg())
         .args(["-nostdin", "-v", "error", "-y", "-i"])
         .arg(input)
         .args(line.split_whitespace())

@@ -1,7 +1,7 @@
 //! Scores by libvmaf, through an ffmpeg of its own that only measures.
 
-use super::studio::quality_ffmpeg;
 use anyhow::{Context, ensure};
+use signal::wiring::media::installed_ffmpeg;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,7 +13,7 @@ pub struct Vmaf(PathBuf);
 impl Vmaf {
     /// What set-up left in the tool cache.
     pub fn find() -> Option<Self> {
-        let path = quality_ffmpeg();
+        let path = installed_ffmpeg();
         path.is_file().then_some(Self(path))
     }
 

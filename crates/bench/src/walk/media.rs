@@ -2,6 +2,7 @@
 //! shown, against one ffmpeg process an artefact. The engine alone, at the baseline's settings, is measured by
 //! the media group.
 
+use crate::media::studio::product_ffmpeg;
 use crate::report::{Better, Figure, Report};
 use crate::server::Server;
 use anyhow::{Context, ensure};
@@ -161,7 +162,7 @@ fn naive_rung(clip: &Path, short: u32, cap_kbps: u32, out: &Path) -> anyhow::Res
 }
 
 fn naive(clip: &Path, args: &[&str], out: &Path) -> anyhow::Result<()> {
-    let status = Command::new("ffmpeg")
+    let status = Command::new(product_ffmpeg())
         .args(["-nostdin", "-v", "error", "-y", "-i"])
         .arg(clip)
         .args(args)

@@ -2,16 +2,13 @@
 
 use super::Ctx;
 use crate::config::Config;
+use crate::wiring::media::ffmpeg_policy;
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
 
 /// Least free space that is called healthy.
 const FREE_BYTES_WANTED: u64 = 2 << 30;
-/// ffmpeg parts the pipeline cannot do without.
-const ENCODERS: &[&str] = &["libx264", "aac", "mjpeg"];
-const FILTERS: &[&str] = &["scale", "fps", "split", "tile", "loudnorm", "aresample", "atrim", "setpts"];
 
 struct Check {
     name: &'static str,
@@ -20,14 +17,8 @@ struct Check {
     todo: String,
 }
 
-pub fn run(ctx: &Ctx, config: &Config) -> anyhow::Result<()> {
-    let mut checks = vec![ffmpeg_there(), ffprobe_there()];
-    if checks.iter().all(|c| c.ok) {
-        checks.push(features("encoders", "-encoders", ENCODERS));
-        checks.push(features("filters", "-filters", FILTERS));
-        checks.extend(av1(config));
-    }
-    checks.push(jail(config));
+pub async fn run(ctx: &Ctx, config: &Config) -> anyhow::Result<()> {
+    let mut checks = media(config).await;
     checks.push(disk(&ctx.data_dir));
     checks.push(port("port of the app", &config.server.host, config.server.port, "--port"));
     checks.push(port("port of the S3 door", &config.server.host, config.objects.port, "--s3-port"));
@@ -51,56 +42,20 @@ pub fn run(ctx: &Ctx, config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn output(program: &str, args: &[&str]) -> Option<String> {
-    let out = Command::new(program).args(args).output().ok()?;
-    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
-}
-
-fn tool(name: &'static str) -> Check {
-    let text = output(name, &["-version"]);
-    let said = text.as_deref().and_then(|t| t.lines().next()).unwrap_or("not found").to_owned();
-    Check { name, ok: text.is_some(), said, todo: "install ffmpeg: apt-get install ffmpeg".into() }
-}
-
-fn ffmpeg_there() -> Check {
-    tool("ffmpeg")
-}
-
-fn ffprobe_there() -> Check {
-    tool("ffprobe")
-}
-
-fn features(name: &'static str, flag: &str, wanted: &[&str]) -> Check {
-    let listed = output("ffmpeg", &["-hide_banner", flag]).unwrap_or_default();
-    let has = |w: &str| listed.lines().any(|l| l.split_whitespace().nth(1) == Some(w));
-    let missing: Vec<&str> = wanted.iter().copied().filter(|w| !has(w)).collect();
-    Check {
-        name,
-        ok: missing.is_empty(),
-        said: if missing.is_empty() { wanted.join(" ") } else { format!("missing {}", missing.join(" ")) },
-        todo: "install a full ffmpeg build (Debian's has them all)".into(),
+/// What media work needs of this machine, in the engine's words.
+async fn media(config: &Config) -> Vec<Check> {
+    let policy = ffmpeg_policy(config);
+    let mut found = ffmpeg::doctor::examine(&policy).await;
+    if config.encoder.av1_after_views > 0 {
+        found.push(ffmpeg::doctor::av1(&policy.ffmpeg, true).await);
     }
-}
-
-/// Only where the settings ask for it.
-fn av1(config: &Config) -> Option<Check> {
-    const WANTED: &[&str] = &["libsvtav1"];
-    let mut check = (config.encoder.av1_after_views > 0).then(|| features("AV1", "-encoders", WANTED))?;
-    if !check.ok {
-        check.todo.push_str(", or set encoder.av1_after_views = 0");
-    }
-    Some(check)
-}
-
-/// What a child is shut in with, and whether the settings let it go without.
-fn jail(config: &Config) -> Check {
-    let found = ffmpeg::doctor::sandbox(config.encoder.jail);
-    Check {
-        name: "media jail",
-        ok: found.ok != Some(false),
-        said: found.detail,
-        todo: found.advice.unwrap_or_default(),
-    }
+    let check = |f: ffmpeg::doctor::Finding| Check {
+        name: f.name,
+        ok: f.ok != Some(false),
+        said: f.detail,
+        todo: f.advice.unwrap_or_default(),
+    };
+    found.into_iter().map(check).collect()
 }
 
 fn disk(dir: &Path) -> Check {

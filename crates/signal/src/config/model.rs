@@ -139,6 +139,9 @@ pub struct Encoder {
     pub url: String,
     /// Of MediaConvert; empty = the region's own.
     pub endpoint: String,
+    /// The program that decodes and encodes here: a name in the search path, or an absolute path. Empty = the newer
+    /// one that set-up installs (ADR 0020) or, where that is missing, `ffmpeg` of the search path.
+    pub ffmpeg: String,
     /// Media jobs at once; 0 = half the cores, at least one.
     pub concurrency: usize,
     /// `mediaconvert:` only. Videos of one worker that wait for the service at once, beside what is decoded here.
@@ -149,7 +152,7 @@ pub struct Encoder {
     pub lazy_top_after_views: u64,
     /// Whether probes choose the quality of a video.
     pub per_title: bool,
-    /// `tuned`, or `economy`: a tenth more bits for less than two thirds of the CPU.
+    /// `tuned`, or `economy`: a tenth more bits for four fifths of the CPU.
     pub profile: transcode::EncoderProfile,
     /// Views after which a video is encoded in AV1 too; 0 = never.
     pub av1_after_views: u64,
@@ -163,6 +166,7 @@ impl Default for Encoder {
         Self {
             url: "ffmpeg:".into(),
             endpoint: String::new(),
+            ffmpeg: String::new(),
             concurrency: 0,
             service_jobs: 20,
             first_wave_max: vocab::ladder::START_RUNG.0,

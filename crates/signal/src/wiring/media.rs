@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use moderation::policy::Trigger;
 use moderation::port::{Examination, ExamineJob, MediaError};
 use moderation::{Examiner, Found, FrameClassifier, ModerationPolicy, SamplingPolicy, SecondLook, Unjudged};
+use std::path::PathBuf;
 use std::sync::Arc;
 use stdx::Fault;
 use transcode::{EncodeJob, Encoded, Encoder, LazyTop, VerifyJob};
@@ -29,13 +30,25 @@ pub fn concurrency(config: &Config) -> usize {
     if config.encoder.concurrency == 0 { (cores / 2).max(1) } else { config.encoder.concurrency }
 }
 
+/// Where `scripts/ffmpeg.sh` leaves an ffmpeg: newer than most systems' own, and able to measure quality.
+pub fn installed_ffmpeg() -> PathBuf {
+    classifier::tool_cache().join("tools/ffmpeg/ffmpeg")
+}
+
 /// The engine's numbers, with what the settings say.
 pub fn ffmpeg_policy(config: &Config) -> ffmpeg::FfmpegPolicy {
+    let (installed, default) = (installed_ffmpeg(), ffmpeg::FfmpegPolicy::default());
+    let ffmpeg = match config.encoder.ffmpeg.as_str() {
+        "" if installed.is_file() => installed.clone(),
+        "" => default.ffmpeg,
+        program => program.into(),
+    };
     ffmpeg::FfmpegPolicy {
+        ffmpeg,
+        quality_ffmpeg: installed,
         jobs_at_once: config.encoder.concurrency,
-        quality_ffmpeg: classifier::tool_cache().join("tools/quality/ffmpeg"),
         jail: config.encoder.jail,
-        ..Default::default()
+        ..default
     }
 }
 
@@ -229,6 +242,18 @@ mod tests {
         assert_eq!(own.version, format!("{}-over-90-2-20-rejecting", plain.version));
         let count = |p: &ModerationPolicy| p.rules.iter().filter(|r| r.reject.is_some()).count();
         assert_eq!(count(&own), count(&plain), "no rule rejects that did not");
+    }
+
+    #[test]
+    fn the_program_that_the_settings_name_decodes() {
+        let mut config = Config::default();
+        let chosen = ffmpeg_policy(&config).ffmpeg;
+        let installed = installed_ffmpeg();
+        assert_eq!(chosen, if installed.is_file() { installed } else { "ffmpeg".into() });
+        for named in ["ffmpeg", "/opt/ffmpeg/bin/ffmpeg"] {
+            config.encoder.ffmpeg = named.into();
+            assert_eq!(ffmpeg_policy(&config).ffmpeg, PathBuf::from(named));
+        }
     }
 
     #[tokio::test]

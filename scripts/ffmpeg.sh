@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# An ffmpeg with libvmaf, to measure quality with (ADR 0013): the one inside the PyPI wheel imageio-ffmpeg, put
-# into the tool cache and run from there, never part of what we ship. Quick when it was done before. Where
-# it cannot be installed it says so and succeeds: then quality is measured as SSIM by the system's ffmpeg.
+# A newer ffmpeg than most systems have, and with libvmaf (ADR 0020, 0013): the one inside the PyPI wheel
+# imageio-ffmpeg, put into the tool cache and run from there, never part of what we ship. Quick when it was done before.
+# Where it cannot be installed it says so and succeeds: then the system's encodes, and quality is measured as SSIM.
 source "$(dirname "$0")/lib.sh"
 VERSION=0.8.1
 WHEEL_SHA256=050d6850601c3b3890bd2b28306f3b842b3daea390a561101174375a1c460bda
-TARGET="$CACHE_DIR/tools/quality"
+TARGET="$CACHE_DIR/tools/ffmpeg"
 
 without() {
-  printf '\033[33mnote:\033[0m %s; per-title quality is measured as SSIM instead of VMAF.\n      Run scripts/quality.sh again to mend that.\n' "$1" >&2
+  printf "\033[33mnote:\033[0m %s.\n      The system's ffmpeg encodes, an eighth slower, and quality is measured as SSIM instead of VMAF.\n      Run scripts/ffmpeg.sh again to mend that.\n" "$1" >&2
   exit 0
 }
 
 [ -x "$TARGET/ffmpeg" ] && [ "$(cat "$TARGET/version" 2>/dev/null)" = "$VERSION" ] && exit 0
-[ "$(uname -sm)" = "Linux x86_64" ] || without "there is no ffmpeg with libvmaf for $(uname -sm) here"
-"$ROOT/scripts/deps.sh" python || without "python3 with venv is missing, which installs an ffmpeg with libvmaf"
-work="$(mktemp -d "$CACHE_DIR/quality.XXXXXX")"
+[ "$(uname -sm)" = "Linux x86_64" ] || without "there is no newer ffmpeg for $(uname -sm) here"
+"$ROOT/scripts/deps.sh" python || without "python3 with venv is missing, which installs a newer ffmpeg"
+work="$(mktemp -d "$CACHE_DIR/ffmpeg.XXXXXX")"
 trap 'rm -rf "$work"' EXIT
 # Debian's python3 has no pip of its own, an environment of it has.
 python3 -m venv "$work/venv" || without "no environment for pip could be made"
