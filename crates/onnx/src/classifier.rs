@@ -49,6 +49,11 @@ impl std::fmt::Debug for RtenClassifier {
 impl RtenClassifier {
     /// Reads, checks and tries the model. Slow (up to a second or so); call it once, at the start.
     pub fn load(config: &RtenConfig) -> Result<Self, LoadError> {
+        Self::with_lanes(config, policy::frames_at_once())
+    }
+
+    /// The same, for this many frames at once, at least one. Each costs a core and some 17 MB.
+    pub fn with_lanes(config: &RtenConfig, lanes: usize) -> Result<Self, LoadError> {
         let text = read(&config.labels, policy::LABELS_BYTES_MAX)?;
         let text = String::from_utf8_lossy(&text);
         let labels: LabelMap = toml::from_str(&text)
@@ -69,7 +74,7 @@ impl RtenClassifier {
         }
         let model = ModelOptions::with_all_ops().load(bytes).map_err(|e| unreadable(e.to_string()))?;
         let pool = || Arc::new(ThreadPool::with_num_threads(policy::THREADS));
-        let pools = (0..policy::frames_at_once()).map(|_| pool()).collect();
+        let pools = (0..lanes.max(1)).map(|_| pool()).collect();
         let loaded = Loaded { model, labels, pools };
         loaded.check_shapes()?;
         loaded.try_out()?;
@@ -78,7 +83,8 @@ impl RtenClassifier {
 
     /// What the model answers to a picture, as probabilities in the order of classes.
     pub fn answers(&self, picture: &Picture) -> Result<Vec<f32>, Fault> {
-        let raw = self.loaded.infer(picture, 0).map_err(Fault::internal)?;
+        let input = tensor(picture, &self.loaded.labels.input);
+        let raw = self.loaded.infer(input, 0).map_err(Fault::internal)?;
         Ok(activate(self.loaded.labels.output.activation, &raw))
     }
 }
@@ -122,8 +128,9 @@ impl RtenClassifier {
 
 impl Loaded {
     fn look(&self, frame: &SampledFrame, lane: usize) -> Result<Vec<Finding>, Fault> {
-        let picture = decode(&frame.jpeg)?;
-        let raw = self.infer(&picture, lane).map_err(Fault::internal)?;
+        // The picture is gone before the model needs memory.
+        let input = tensor(&decode(&frame.jpeg)?, &self.labels.input);
+        let raw = self.infer(input, lane).map_err(Fault::internal)?;
         let found = self.labels.read(&raw).into_iter();
         let finding = |(name, confidence): (&str, f32)| {
             let (_, parent, level) = taxonomy::find(name)?;
@@ -142,8 +149,7 @@ impl Loaded {
     }
 
     /// The raw answers of the model; one a class, all of them numbers.
-    fn infer(&self, picture: &Picture, lane: usize) -> Result<Vec<f32>, String> {
-        let input = tensor(picture, &self.labels.input);
+    fn infer(&self, input: Vec<f32>, lane: usize) -> Result<Vec<f32>, String> {
         let value = Value::from_shape(&self.shape(), input).map_err(|e| e.to_string())?;
         let options = RunOptions::default().with_thread_pool(self.pools.get(lane).cloned());
         let output = self.model.run_one(value.into(), Some(options)).map_err(|e| e.to_string())?;
@@ -183,7 +189,8 @@ impl Loaded {
 
     /// Runs the golden picture: a model that cannot answer is found now, not at the first video.
     fn try_out(&self) -> Result<(), LoadError> {
-        let raw = self.infer(&golden(), 0).map_err(LoadError::Mismatch)?;
+        let input = tensor(&golden(), &self.labels.input);
+        let raw = self.infer(input, 0).map_err(LoadError::Mismatch)?;
         let p = activate(self.labels.output.activation, &raw);
         if !p.iter().all(|p| (-policy::SUM_TOLERANCE..=1.0 + policy::SUM_TOLERANCE).contains(p)) {
             let said = "the answers are no probabilities; set `activation` to softmax or sigmoid";
