@@ -16,6 +16,8 @@ pub struct Features {
     pub zscale: bool,
     /// AV1 can be encoded, and decoded to be verified.
     pub av1: bool,
+    /// Decoder, filters and encoders run side by side, each in a thread of its own (since 7.0).
+    pub side_by_side: bool,
     /// What is needed and not there.
     pub lacks: Vec<String>,
 }
@@ -51,6 +53,7 @@ const ENCODERS: [&str; 4] = ["libx264", "aac", "mjpeg", "rawvideo"];
 const DECODERS: [&str; 6] = ["h264", "hevc", "vp9", "aac", "mp3", "opus"];
 const AV1_ENCODER: &str = "libsvtav1";
 const AV1_DECODERS: [&str; 2] = ["libdav1d", "libaom-av1"];
+const SIDE_BY_SIDE_SINCE: u32 = 7;
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A program by name in the search path, or by absolute path.
@@ -94,7 +97,14 @@ pub(crate) async fn features(ffmpeg: &Path) -> Result<Features, Fault> {
     }
     let av1 = has(&encoders, AV1_ENCODER) && AV1_DECODERS.iter().any(|d| has(&decoders, d));
     let zscale = has(&filters, "zscale") && has(&filters, "tonemap");
-    Ok(Features { version: word(2), zscale, av1, lacks })
+    let version = word(2);
+    let side_by_side = major(&version).is_some_and(|n| n >= SIDE_BY_SIDE_SINCE);
+    Ok(Features { version, zscale, av1, side_by_side, lacks })
+}
+
+/// Of `5.1.9-0+deb12u1` or `n9.0.2-17-g2a571b6068`; a build of no release has none.
+fn major(version: &str) -> Option<u32> {
+    version.trim_start_matches('n').split('.').next()?.parse().ok()
 }
 
 /// Whether a program has a filter. One that does not answer has none.
@@ -214,6 +224,16 @@ mod tests {
         for mode in [JailMode::Required, JailMode::BestEffort] {
             assert_eq!(judge(whole, mode).ok, Some(true));
         }
+    }
+
+    #[test]
+    fn a_release_says_its_major_version() {
+        let of = |v| major(v);
+        assert_eq!(
+            [of("5.1.9-0+deb12u1"), of("n9.0.2-17-g2a571b6068"), of("7.0")],
+            [Some(5), Some(9), Some(7)]
+        );
+        assert_eq!([of("N-118341-g5e7f9d4"), of("unknown"), of("")], [None; 3]);
     }
 
     #[test]

@@ -24,7 +24,9 @@ impl Encoder for Ffmpeg {
         }
         let room = Room::furnish(&job.work_dir, &job.source).await.map_err(Fault::from)?;
         let source = self.audit(&room).await?;
-        let given = Given { loudness: job.loudness, zscale: self.0.features.zscale };
+        let features = &self.0.features;
+        let (zscale, side_by_side) = (features.zscale, features.side_by_side);
+        let given = Given { loudness: job.loudness, zscale, side_by_side };
         let run = Run {
             args: pass_b(&source, &job.plan, &given, &self.0.policy),
             room: &room,

@@ -24,10 +24,18 @@ pub(crate) fn rung_file(rung: &PlannedRung) -> String {
 pub(crate) struct Given {
     pub loudness: Option<Loudness>,
     pub zscale: bool,
+    pub side_by_side: bool,
+}
+
+/// A decoder with a thread of its own keeps ahead of the encoders, and more threads only cost: a tenth of all
+/// CPU on two cores (ADR 0020). One without needs as many as there are.
+pub(crate) const fn decoding(side_by_side: bool) -> &'static str {
+    if side_by_side { "-threads 1" } else { "" }
 }
 
 pub(crate) fn pass_b(source: &Source, plan: &LadderPlan, given: &Given, policy: &FfmpegPolicy) -> Args {
     let mut args = Args::ffmpeg(policy);
+    args.words(decoding(given.side_by_side));
     args.words("-noautorotate -i").arg(INPUT).arg("-filter_complex").arg(graph(source, plan, given));
     for (i, rung) in plan.rungs.iter().enumerate() {
         video_output(&mut args, (i, rung), plan, policy.x264_threads);

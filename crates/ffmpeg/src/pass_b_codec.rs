@@ -82,8 +82,8 @@ mod tests {
 
     #[test]
     fn av1_has_a_key_frame_where_h264_has_one_and_no_cap() {
-        let words = encoder(&rung(Codec::Av1), EncoderProfile::Tuned, 60, 3);
-        assert_eq!(words, "-c:v libsvtav1 -preset 10 -svtav1-params lp=3 -crf 28 -g 60");
+        let words = encoder(&rung(Codec::Av1), EncoderProfile::Tuned, 60, 2);
+        assert_eq!(words, "-c:v libsvtav1 -preset 10 -svtav1-params lp=2 -crf 28 -g 60");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 
 use crate::args::{Args, INPUT, Look, picture, seconds};
 use crate::audit::Source;
-use crate::doctor;
+use crate::doctor::{self, Features};
 use crate::engine::{Ffmpeg, Run};
-use crate::pass_b_args::{rung_file, video_output};
+use crate::pass_b_args::{decoding, rung_file, video_output};
 use crate::policy::FfmpegPolicy;
 use crate::room::Room;
 use moderation::port::MediaError;
@@ -49,7 +49,7 @@ impl Ffmpeg {
         let Some(plan) = probes(job) else { return Ok(None) };
         let room = Room::furnish(&job.work_dir, &job.source).await.map_err(Fault::from)?;
         let source = self.audit(&room).await?;
-        let args = encode(&source, &plan, &job.samples, (self.0.features.zscale, &self.0.policy));
+        let args = encode(&source, &plan, &job.samples, (&self.0.features, &self.0.policy));
         let (media_ms, progress) = (plan.duration_ms.0, Arc::new(|_: u8| {}));
         self.run(Run { args, room: &room, media_ms, progress: progress.clone() }).await?;
         let [fine, coarse] = plan.rungs.as_slice() else { return Ok(None) };
@@ -90,14 +90,15 @@ fn encode(
     source: &Source,
     plan: &LadderPlan,
     samples: &[(Millis, Millis)],
-    (zscale, policy): (bool, &FfmpegPolicy),
+    (features, policy): (&Features, &FfmpegPolicy),
 ) -> Args {
     let mut args = Args::default();
     args.words("-nostdin -y -nostats -v info -progress pipe:1 -stats_period 0.5");
     let mut graph = String::new();
     for (i, (start, length)) in samples.iter().enumerate() {
         // A little more is read than is wanted: the last picture may come late.
-        args.guards(policy).words(&format!("-noautorotate -ss {}", seconds(start.0)));
+        args.guards(policy).words(decoding(features.side_by_side));
+        args.words(&format!("-noautorotate -ss {}", seconds(start.0)));
         args.words(&format!("-t {} -i", seconds(length.0 + 500))).arg(INPUT);
         let frames = frames_in(*length, plan.fps);
         graph.push_str(&format!(
@@ -111,7 +112,7 @@ fn encode(
         n => format!("concat=n={n}:v=1:a=0"),
     });
     let size = plan.rungs.first().map_or((2, 2), |r| (r.width, r.height));
-    graph.push_str(&format!(",{},split=3[o][v0][v1]", picture(source, size, Look::Video, zscale)));
+    graph.push_str(&format!(",{},split=3[o][v0][v1]", picture(source, size, Look::Video, features.zscale)));
     args.arg("-filter_complex").arg(graph);
     args.words("-map [o] -c:v rawvideo -f matroska").arg(ORIGINAL);
     for (i, rung) in plan.rungs.iter().enumerate() {

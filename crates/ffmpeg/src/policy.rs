@@ -19,7 +19,7 @@ pub struct FfmpegPolicy {
     pub intake: Intake,
     /// Runs of pass A and of pass B that may go on at once; 0 = half the cores, at least one.
     pub jobs_at_once: usize,
-    /// Threads of each encoder of pictures. Fixed, because with x264 it changes the bytes.
+    /// Threads of each encoder of pictures; two encoders make a wave. Fixed, because with x264 it changes the bytes.
     pub x264_threads: u32,
     /// Short side of sampled frames and posters.
     pub frame_short_side: u32,
@@ -105,7 +105,7 @@ impl Default for FfmpegPolicy {
             limits: Limits::default(),
             intake: Intake::default(),
             jobs_at_once: 0,
-            x264_threads: 3,
+            x264_threads: 2,
             frame_short_side: 720,
             tile_long: 160,
             tile_short: 90,
