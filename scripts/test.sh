@@ -36,7 +36,7 @@ rust_tests() { cargo_tests && npm_tools playlists && node tests/outside/playlist
 media_again() {
   local dir="$CACHE_DIR/tools/ffmpeg"
   [ -x "$dir/ffmpeg" ] || { echo "skipped: the newer ffmpeg could not be installed here"; return 0; }
-  PATH="$dir:$PATH" cargo test --quiet -p ffmpeg --locked --no-fail-fast
+  PATH="$dir:$PATH" cargo test --quiet -p ffmpeg --locked --no-fail-fast --test hostile --test damage --test media_table
 }
 media_requests() { python tests/outside/aws_media.py && python tests/outside/aws_vision.py; }
 aws_engines() {
