@@ -16,8 +16,9 @@ pub struct Features {
     pub zscale: bool,
     /// AV1 can be encoded, and decoded to be verified.
     pub av1: bool,
-    /// Decoder, filters and encoders run side by side, each in a thread of its own (since 7.0).
-    pub side_by_side: bool,
+    /// 7.0 or later: decoder, filters and encoders run side by side, each in a thread of its own, and SVT-AV1 is newer
+    /// than 1.
+    pub modern: bool,
     /// What is needed and not there.
     pub lacks: Vec<String>,
 }
@@ -53,7 +54,7 @@ const ENCODERS: [&str; 4] = ["libx264", "aac", "mjpeg", "rawvideo"];
 const DECODERS: [&str; 6] = ["h264", "hevc", "vp9", "aac", "mp3", "opus"];
 const AV1_ENCODER: &str = "libsvtav1";
 const AV1_DECODERS: [&str; 2] = ["libdav1d", "libaom-av1"];
-const SIDE_BY_SIDE_SINCE: u32 = 7;
+const MODERN_SINCE: u32 = 7;
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A program by name in the search path, or by absolute path.
@@ -98,8 +99,8 @@ pub(crate) async fn features(ffmpeg: &Path) -> Result<Features, Fault> {
     let av1 = has(&encoders, AV1_ENCODER) && AV1_DECODERS.iter().any(|d| has(&decoders, d));
     let zscale = has(&filters, "zscale") && has(&filters, "tonemap");
     let version = word(2);
-    let side_by_side = major(&version).is_some_and(|n| n >= SIDE_BY_SIDE_SINCE);
-    Ok(Features { version, zscale, av1, side_by_side, lacks })
+    let modern = major(&version).is_some_and(|n| n >= MODERN_SINCE);
+    Ok(Features { version, zscale, av1, modern, lacks })
 }
 
 /// Of `5.1.9-0+deb12u1` or `n9.0.2-17-g2a571b6068`; a build of no release has none.

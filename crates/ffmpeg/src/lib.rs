@@ -28,6 +28,6 @@ mod verify;
 
 pub use doctor::{Features, Finding, examine as examine_machine};
 pub use engine::Ffmpeg;
-pub use pass_b_codec::{AV1_OPTIONS, X264_ECONOMY, X264_TUNED, av1_crf, x264_params};
+pub use pass_b_codec::{AV1_OPTIONS, X264_ECONOMY, X264_TUNED, x264_params};
 pub use policy::FfmpegPolicy;
 pub use report::Report;

@@ -25,8 +25,8 @@ impl Encoder for Ffmpeg {
         let room = Room::furnish(&job.work_dir, &job.source).await.map_err(Fault::from)?;
         let source = self.audit(&room).await?;
         let features = &self.0.features;
-        let (zscale, side_by_side) = (features.zscale, features.side_by_side);
-        let given = Given { loudness: job.loudness, zscale, side_by_side };
+        let (zscale, modern) = (features.zscale, features.modern);
+        let given = Given { loudness: job.loudness, zscale, modern };
         let run = Run {
             args: pass_b(&source, &job.plan, &given, &self.0.policy),
             room: &room,

@@ -2,7 +2,7 @@
 
 use crate::args::{Args, INPUT, Look, clamped_clock, picture, seconds};
 use crate::audit::{Sound, Source};
-use crate::pass_b_codec::encoder;
+use crate::pass_b_codec::{Encoding, encoder};
 use crate::policy::FfmpegPolicy;
 use moderation::Loudness;
 use transcode::policy::AudioProfile;
@@ -10,7 +10,7 @@ use transcode::{LadderPlan, PlannedRung};
 
 pub(crate) const AUDIO: &str = "audio.mp4";
 /// Grows when the same plan would give other bytes.
-pub(crate) const RECIPE: u32 = 3;
+pub(crate) const RECIPE: u32 = 4;
 /// Samples that the AAC encoder puts before the first one; taken from the start, so that sound and
 /// picture meet without an edit list.
 const AAC_PRIMING: u32 = 1_024;
@@ -24,21 +24,21 @@ pub(crate) fn rung_file(rung: &PlannedRung) -> String {
 pub(crate) struct Given {
     pub loudness: Option<Loudness>,
     pub zscale: bool,
-    pub side_by_side: bool,
+    pub modern: bool,
 }
 
 /// A decoder with a thread of its own keeps ahead of the encoders, and more threads only cost: a tenth of all
 /// CPU on two cores (ADR 0020). One without needs as many as there are.
-pub(crate) const fn decoding(side_by_side: bool) -> &'static str {
-    if side_by_side { "-threads 1" } else { "" }
+pub(crate) const fn decoding(modern: bool) -> &'static str {
+    if modern { "-threads 1" } else { "" }
 }
 
 pub(crate) fn pass_b(source: &Source, plan: &LadderPlan, given: &Given, policy: &FfmpegPolicy) -> Args {
     let mut args = Args::ffmpeg(policy);
-    args.words(decoding(given.side_by_side));
+    args.words(decoding(given.modern));
     args.words("-noautorotate -i").arg(INPUT).arg("-filter_complex").arg(graph(source, plan, given));
     for (i, rung) in plan.rungs.iter().enumerate() {
-        video_output(&mut args, (i, rung), plan, policy.x264_threads);
+        video_output(&mut args, (i, rung), plan, encoding(plan, given.modern, policy));
     }
     if let (Some(sound), Some(profile)) = (&source.audio, &plan.audio) {
         let kbps = if sound.is_thin { profile.low_kbps } else { profile.kbps };
@@ -49,14 +49,18 @@ pub(crate) fn pass_b(source: &Source, plan: &LadderPlan, given: &Given, policy: 
     args
 }
 
+pub(crate) fn encoding(plan: &LadderPlan, modern: bool, policy: &FfmpegPolicy) -> Encoding {
+    Encoding { profile: plan.encoder, gop: plan.gop_frames(), threads: policy.x264_threads, modern }
+}
+
 pub(crate) fn video_output(
     args: &mut Args,
     (i, rung): (usize, &PlannedRung),
     plan: &LadderPlan,
-    threads: u32,
+    encoding: Encoding,
 ) {
     args.words(&format!("-map [v{i}] -frames:v {}", plan.frames()));
-    args.words(&encoder(rung, plan.encoder, plan.gop_frames(), threads));
+    args.words(&encoder(rung, encoding));
     args.words("-color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv");
     args.words("-map_metadata -1 -map_chapters -1 -flags +bitexact -fflags +bitexact");
     args.words("-f mp4 -movflags +cmaf").arg(rung_file(rung));

@@ -13,10 +13,12 @@ pub const X264_ECONOMY: &str = "trellis=1:aq-mode=2:aq-strength=0.6:partitions=i
 /// it has none, and what is too fast is dropped afterwards.
 pub const AV1_OPTIONS: &str = "-c:v libsvtav1 -preset 10";
 
-/// An SVT-AV1 CRF that gives the quality of an x264 CRF, in whole steps: measured (ADR 0017).
+/// An SVT-AV1 CRF that gives the quality of an x264 CRF, in whole steps: measured (ADR 0017, 0020).
 const AV1_CRF_AT_24: i32 = 34;
 const AV1_CRF_PER_STEP_PERCENT: i32 = 240;
 const AV1_CRF_BOUNDS: (i32, i32) = (20, 55);
+/// How much coarser a newer SVT-AV1 may be asked to be for the same.
+const AV1_CRF_MODERN: i32 = 3;
 
 /// The `-x264-params` of a profile.
 pub const fn x264_params(profile: EncoderProfile) -> &'static str {
@@ -26,15 +28,27 @@ pub const fn x264_params(profile: EncoderProfile) -> &'static str {
     }
 }
 
+/// What all encoders of a run share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encoding {
+    pub profile: EncoderProfile,
+    pub gop: u32,
+    pub threads: u32,
+    /// See [`crate::doctor::Features::modern`].
+    pub modern: bool,
+}
+
 /// The SVT-AV1 CRF for a plan's quality, which is an x264 CRF in hundredths.
-pub fn av1_crf(crf_centi: u16) -> u8 {
+fn av1_crf(crf_centi: u16, modern: bool) -> u8 {
     let steps_centi = (i32::from(crf_centi) - 2_400) * AV1_CRF_PER_STEP_PERCENT / 100;
     let crf = AV1_CRF_AT_24 + (steps_centi + 50).div_euclid(100);
-    u8::try_from(crf.clamp(AV1_CRF_BOUNDS.0, AV1_CRF_BOUNDS.1)).unwrap_or(u8::MAX)
+    let crf = crf.clamp(AV1_CRF_BOUNDS.0, AV1_CRF_BOUNDS.1) + if modern { AV1_CRF_MODERN } else { 0 };
+    u8::try_from(crf).unwrap_or(u8::MAX)
 }
 
 /// The words that choose and set up the encoder of a rung.
-pub(crate) fn encoder(rung: &PlannedRung, profile: EncoderProfile, gop: u32, threads: u32) -> String {
+pub(crate) fn encoder(rung: &PlannedRung, encoding: Encoding) -> String {
+    let Encoding { profile, gop, threads, modern } = encoding;
     match rung.codec {
         Codec::H264 => {
             let (params, cap) = (x264_params(profile), rung.max_kbps.0);
@@ -48,7 +62,7 @@ pub(crate) fn encoder(rung: &PlannedRung, profile: EncoderProfile, gop: u32, thr
         }
         // Closed GOPs of exactly this length are its default. By itself it takes every core, and memory with each.
         Codec::Av1 => {
-            let crf = av1_crf(rung.crf_centi);
+            let crf = av1_crf(rung.crf_centi, modern);
             format!("{AV1_OPTIONS} -svtav1-params lp={threads} -crf {crf} -g {gop}")
         }
     }
@@ -71,9 +85,11 @@ mod tests {
         }
     }
 
+    const ENCODING: Encoding = Encoding { profile: EncoderProfile::Tuned, gop: 60, threads: 2, modern: true };
+
     #[test]
     fn economy_leaves_out_what_costs_time() {
-        let of = |profile| encoder(&rung(Codec::H264), profile, 60, 3);
+        let of = |profile| encoder(&rung(Codec::H264), Encoding { profile, ..ENCODING });
         let (tuned, economy) = (of(EncoderProfile::Tuned), of(EncoderProfile::Economy));
         assert!(tuned.contains(&format!("-x264-params {X264_TUNED} ")));
         assert_eq!(tuned.replace(X264_TUNED, X264_ECONOMY), economy);
@@ -82,12 +98,14 @@ mod tests {
 
     #[test]
     fn av1_has_a_key_frame_where_h264_has_one_and_no_cap() {
-        let words = encoder(&rung(Codec::Av1), EncoderProfile::Tuned, 60, 2);
-        assert_eq!(words, "-c:v libsvtav1 -preset 10 -svtav1-params lp=2 -crf 28 -g 60");
+        let words = encoder(&rung(Codec::Av1), ENCODING);
+        assert_eq!(words, "-c:v libsvtav1 -preset 10 -svtav1-params lp=2 -crf 31 -g 60");
     }
 
     #[test]
     fn a_finer_plan_is_finer_in_av1_within_bounds() {
-        assert_eq!([0, 1_900, 2_400, 2_425, 3_300, u16::MAX].map(av1_crf), [20, 22, 34, 35, 55, 55]);
+        let crfs = [0, 1_900, 2_400, 2_425, 3_300, u16::MAX];
+        assert_eq!(crfs.map(|crf| av1_crf(crf, false)), [20, 22, 34, 35, 55, 55]);
+        assert_eq!(crfs.map(|crf| av1_crf(crf, true)), [23, 25, 37, 38, 58, 58]);
     }
 }

@@ -5,7 +5,7 @@ use crate::args::{Args, INPUT, Look, picture, seconds};
 use crate::audit::Source;
 use crate::doctor::{self, Features};
 use crate::engine::{Ffmpeg, Run};
-use crate::pass_b_args::{decoding, rung_file, video_output};
+use crate::pass_b_args::{decoding, encoding, rung_file, video_output};
 use crate::policy::FfmpegPolicy;
 use crate::room::Room;
 use moderation::port::MediaError;
@@ -97,7 +97,7 @@ fn encode(
     let mut graph = String::new();
     for (i, (start, length)) in samples.iter().enumerate() {
         // A little more is read than is wanted: the last picture may come late.
-        args.guards(policy).words(decoding(features.side_by_side));
+        args.guards(policy).words(decoding(features.modern));
         args.words(&format!("-noautorotate -ss {}", seconds(start.0)));
         args.words(&format!("-t {} -i", seconds(length.0 + 500))).arg(INPUT);
         let frames = frames_in(*length, plan.fps);
@@ -116,7 +116,7 @@ fn encode(
     args.arg("-filter_complex").arg(graph);
     args.words("-map [o] -c:v rawvideo -f matroska").arg(ORIGINAL);
     for (i, rung) in plan.rungs.iter().enumerate() {
-        video_output(&mut args, (i, rung), plan, policy.x264_threads);
+        video_output(&mut args, (i, rung), plan, encoding(plan, features.modern, policy));
     }
     args
 }
