@@ -2,7 +2,7 @@
 
 use crate::args::{Args, INPUT, Look, clamped_clock, picture, seconds};
 use crate::audit::{Sound, Source};
-use crate::pass_b_codec::{Encoding, encoder};
+use crate::pass_b_codec::{Encoding, buffer_ms, encoder};
 use crate::policy::FfmpegPolicy;
 use moderation::Loudness;
 use transcode::policy::AudioProfile;
@@ -50,7 +50,8 @@ pub(crate) fn pass_b(source: &Source, plan: &LadderPlan, given: &Given, policy: 
 }
 
 pub(crate) fn encoding(plan: &LadderPlan, modern: bool, policy: &FfmpegPolicy) -> Encoding {
-    Encoding { profile: plan.encoder, gop: plan.gop_frames(), threads: policy.x264_threads, modern }
+    let (profile, gop, threads) = (plan.encoder, plan.gop_frames(), policy.x264_threads);
+    Encoding { profile, gop, threads, modern, buffer_ms: buffer_ms(plan.duration_ms) }
 }
 
 pub(crate) fn video_output(

@@ -1,7 +1,7 @@
 //! Encoder options of one rung, by codec and profile. Pure.
 
 use transcode::{EncoderProfile, PlannedRung};
-use vocab::Codec;
+use vocab::{Codec, Millis};
 
 /// veryfast with these is a quarter smaller at the same quality than veryfast without (ADR 0019), for about its
 /// CPU. The buffer starts half full, or the first segment overshoots.
@@ -36,6 +36,19 @@ pub(crate) struct Encoding {
     pub threads: u32,
     /// See [`crate::doctor::Features::modern`].
     pub modern: bool,
+    /// What may be sent ahead of the cap, as time at the cap.
+    pub buffer_ms: u32,
+}
+
+/// The buffer of a video of half a second or more.
+pub(crate) const BUFFER_MS: u32 = 2_000;
+/// Less than a few pictures would leave the encoder nothing to share out.
+const BUFFER_MS_MIN: u32 = 100;
+
+/// Four times the length of a shorter video: one of a few pictures could take the whole buffer at once, many times its cap.
+pub(crate) fn buffer_ms(duration: Millis) -> u32 {
+    let twice = duration.0.saturating_mul(4).clamp(BUFFER_MS_MIN.into(), BUFFER_MS.into());
+    u32::try_from(twice).unwrap_or(BUFFER_MS)
 }
 
 /// The SVT-AV1 CRF for a plan's quality, which is an x264 CRF in hundredths.
@@ -48,7 +61,7 @@ fn av1_crf(crf_centi: u16, modern: bool) -> u8 {
 
 /// The words that choose and set up the encoder of a rung.
 pub(crate) fn encoder(rung: &PlannedRung, encoding: Encoding) -> String {
-    let Encoding { profile, gop, threads, modern } = encoding;
+    let Encoding { profile, gop, threads, modern, buffer_ms } = encoding;
     match rung.codec {
         Codec::H264 => {
             let (params, cap) = (x264_params(profile), rung.max_kbps.0);
@@ -57,7 +70,7 @@ pub(crate) fn encoder(rung: &PlannedRung, encoding: Encoding) -> String {
                  -crf {}.{:02} -maxrate {cap}k -bufsize {}k -g {gop} -keyint_min {gop} -sc_threshold 0",
                 rung.crf_centi / 100,
                 rung.crf_centi % 100,
-                2 * cap
+                u64::from(cap) * u64::from(buffer_ms) / 1_000
             )
         }
         // Closed GOPs of exactly this length are its default. By itself it takes every core, and memory with each.
@@ -85,7 +98,8 @@ mod tests {
         }
     }
 
-    const ENCODING: Encoding = Encoding { profile: EncoderProfile::Tuned, gop: 60, threads: 2, modern: true };
+    const ENCODING: Encoding =
+        Encoding { profile: EncoderProfile::Tuned, gop: 60, threads: 2, modern: true, buffer_ms: BUFFER_MS };
 
     #[test]
     fn economy_leaves_out_what_costs_time() {
@@ -94,6 +108,14 @@ mod tests {
         assert!(tuned.contains(&format!("-x264-params {X264_TUNED} ")));
         assert_eq!(tuned.replace(X264_TUNED, X264_ECONOMY), economy);
         assert!(economy.contains("-crf 21.50 -maxrate 1100k -bufsize 2200k -g 60 "));
+    }
+
+    #[test]
+    fn a_video_of_a_few_pictures_cannot_take_a_whole_buffer() {
+        let of = |ms| buffer_ms(Millis(ms));
+        assert_eq!([of(-1), of(133), of(499), of(500), of(i64::MAX)], [100, 532, 1_996, 2_000, 2_000]);
+        let words = encoder(&rung(Codec::H264), Encoding { buffer_ms: 532, ..ENCODING });
+        assert!(words.contains("-maxrate 1100k -bufsize 585k "), "{words}");
     }
 
     #[test]

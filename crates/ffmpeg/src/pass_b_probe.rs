@@ -6,6 +6,7 @@ use crate::audit::Source;
 use crate::doctor::{self, Features};
 use crate::engine::{Ffmpeg, Run};
 use crate::pass_b_args::{decoding, encoding, rung_file, video_output};
+use crate::pass_b_codec::{BUFFER_MS, Encoding};
 use crate::policy::FfmpegPolicy;
 use crate::room::Room;
 use moderation::port::MediaError;
@@ -115,8 +116,10 @@ fn encode(
     graph.push_str(&format!(",{},split=3[o][v0][v1]", picture(source, size, Look::Video, features.zscale)));
     args.arg("-filter_complex").arg(graph);
     args.words("-map [o] -c:v rawvideo -f matroska").arg(ORIGINAL);
+    // A sample is a part of a longer video.
+    let encoding = Encoding { buffer_ms: BUFFER_MS, ..encoding(plan, features.modern, policy) };
     for (i, rung) in plan.rungs.iter().enumerate() {
-        video_output(&mut args, (i, rung), plan, encoding(plan, features.modern, policy));
+        video_output(&mut args, (i, rung), plan, encoding);
     }
     args
 }
