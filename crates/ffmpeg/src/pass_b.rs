@@ -24,9 +24,7 @@ impl Encoder for Ffmpeg {
         }
         let room = Room::furnish(&job.work_dir, &job.source).await.map_err(Fault::from)?;
         let source = self.audit(&room).await?;
-        let features = &self.0.features;
-        let (zscale, modern) = (features.zscale, features.modern);
-        let given = Given { loudness: job.loudness, zscale, modern };
+        let given = Given { loudness: job.loudness, features: &self.0.features };
         let run = Run {
             args: pass_b(&source, &job.plan, &given, &self.0.policy),
             room: &room,

@@ -2,6 +2,7 @@
 
 use crate::args::{Args, INPUT, Look, clamped_clock, picture, seconds};
 use crate::audit::{Sound, Source};
+use crate::doctor::Features;
 use crate::pass_b_codec::{Encoding, buffer_ms, encoder};
 use crate::policy::FfmpegPolicy;
 use moderation::Loudness;
@@ -21,10 +22,9 @@ pub(crate) fn rung_file(rung: &PlannedRung) -> String {
 
 /// What the sound is measured at, and what the child can do.
 #[derive(Debug, Clone)]
-pub(crate) struct Given {
+pub(crate) struct Given<'a> {
     pub loudness: Option<Loudness>,
-    pub zscale: bool,
-    pub modern: bool,
+    pub features: &'a Features,
 }
 
 /// A decoder with a thread of its own keeps ahead of the encoders, and more threads only cost: a tenth of all
@@ -33,12 +33,13 @@ pub(crate) const fn decoding(modern: bool) -> &'static str {
     if modern { "-threads 1" } else { "" }
 }
 
-pub(crate) fn pass_b(source: &Source, plan: &LadderPlan, given: &Given, policy: &FfmpegPolicy) -> Args {
+pub(crate) fn pass_b(source: &Source, plan: &LadderPlan, given: &Given<'_>, policy: &FfmpegPolicy) -> Args {
     let mut args = Args::ffmpeg(policy);
-    args.words(decoding(given.modern));
+    args.words(decoding(given.features.modern));
     args.words("-noautorotate -i").arg(INPUT).arg("-filter_complex").arg(graph(source, plan, given));
+    let encoding = encoding(plan, given.features.modern, policy);
     for (i, rung) in plan.rungs.iter().enumerate() {
-        video_output(&mut args, (i, rung), plan, encoding(plan, given.modern, policy));
+        video_output(&mut args, (i, rung), plan, encoding);
     }
     if let (Some(sound), Some(profile)) = (&source.audio, &plan.audio) {
         let kbps = if sound.is_thin { profile.low_kbps } else { profile.kbps };
@@ -67,7 +68,7 @@ pub(crate) fn video_output(
     args.words("-f mp4 -movflags +cmaf").arg(rung_file(rung));
 }
 
-fn graph(source: &Source, plan: &LadderPlan, given: &Given) -> String {
+fn graph(source: &Source, plan: &LadderPlan, given: &Given<'_>) -> String {
     let first = frames_at(plan.start_ms.0, plan.fps);
     let (fps, last) = (plan.fps, first + i64::from(plan.frames()));
     let mut out = format!(
@@ -75,7 +76,7 @@ fn graph(source: &Source, plan: &LadderPlan, given: &Given) -> String {
         source.video.index,
         clamped_clock(source)
     );
-    out.push_str(&cascade(source, plan, given.zscale));
+    out.push_str(&cascade(source, plan, given.features.zscale));
     if let (Some(sound), Some(profile)) = (&source.audio, &plan.audio) {
         out.push(';');
         out.push_str(&sound_chain(sound, plan, profile, given.loudness));

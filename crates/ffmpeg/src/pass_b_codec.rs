@@ -42,13 +42,15 @@ pub(crate) struct Encoding {
 
 /// The buffer of a video of half a second or more.
 pub(crate) const BUFFER_MS: u32 = 2_000;
+/// A shorter one's, in lengths of it: one of a few pictures could take the whole buffer at once, many times its cap.
+const BUFFER_LENGTHS: i64 = 4;
 /// Less than a few pictures would leave the encoder nothing to share out.
 const BUFFER_MS_MIN: u32 = 100;
 
-/// Four times the length of a shorter video: one of a few pictures could take the whole buffer at once, many times its cap.
+/// The buffer of a video of this length.
 pub(crate) fn buffer_ms(duration: Millis) -> u32 {
-    let twice = duration.0.saturating_mul(4).clamp(BUFFER_MS_MIN.into(), BUFFER_MS.into());
-    u32::try_from(twice).unwrap_or(BUFFER_MS)
+    let lengths = duration.0.saturating_mul(BUFFER_LENGTHS);
+    u32::try_from(lengths.clamp(BUFFER_MS_MIN.into(), BUFFER_MS.into())).unwrap_or(BUFFER_MS)
 }
 
 /// The SVT-AV1 CRF for a plan's quality, which is an x264 CRF in hundredths.
