@@ -45,9 +45,8 @@ pub async fn run(studio: &Studio, media: &Path, report: &mut Report) -> anyhow::
         );
     }
     let share = |part: fn(&Round) -> f64| {
-        let mut shares: Vec<f64> = rounds.iter().map(|r| part(r) / r.naive).collect();
-        shares.sort_by(f64::total_cmp);
-        shares[shares.len() / 2]
+        let (value, baseline) = middle(&rounds, |r| (part(r), r.naive));
+        value / baseline
     };
     println!(
         "NOTE of one process per artefact: the same package encoded at once {:.3}; per-title probes {:.3} and \
@@ -57,10 +56,13 @@ pub async fn run(studio: &Studio, media: &Path, report: &mut Report) -> anyhow::
         share(|r| r.verify),
         share(|r| r.pass_a + r.waves + r.probes + r.verify)
     );
-    figure(report, &rounds, ("package_cpu_vs_one_process_per_artefact", 0.68), |r| {
-        (r.pass_a + r.waves, r.naive)
-    });
-    figure(report, &rounds, ("pass_a_cpu_vs_decode_alone", 1.35), |r| (r.pass_a, r.decode));
+    for (name, (value, baseline), target) in [
+        ("package_cpu_vs_one_process_per_artefact", middle(&rounds, |r| (r.pass_a + r.waves, r.naive)), 0.68),
+        ("pass_a_cpu_vs_decode_alone", middle(&rounds, |r| (r.pass_a, r.decode)), 1.35),
+    ] {
+        let baseline = Some(baseline);
+        report.add(&Figure { name, value, unit: "cpu-s", baseline, target, better: Better::Lower });
+    }
     report.add(&Figure {
         name: "rss_of_the_largest_child_1080p",
         value: rounds.first().map_or(f64::NAN, |r| r.rss_mib),
@@ -72,24 +74,11 @@ pub async fn run(studio: &Studio, media: &Path, report: &mut Report) -> anyhow::
     Ok(())
 }
 
-/// The round in the middle by the ratio of the pair.
-fn figure(
-    report: &mut Report,
-    rounds: &[Round],
-    (name, target): (&'static str, f64),
-    pair: fn(&Round) -> (f64, f64),
-) {
+/// The pair in the middle by its ratio.
+fn middle(rounds: &[Round], pair: impl Fn(&Round) -> (f64, f64)) -> (f64, f64) {
     let mut pairs: Vec<_> = rounds.iter().map(pair).collect();
     pairs.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
-    let Some((value, baseline)) = pairs.get(pairs.len() / 2).copied() else { return };
-    report.add(&Figure {
-        name,
-        value,
-        unit: "cpu-s",
-        baseline: Some(baseline),
-        target,
-        better: Better::Lower,
-    });
+    pairs.get(pairs.len() / 2).copied().unwrap_or((f64::NAN, f64::NAN))
 }
 
 /// The fixed ladder at the profile's quality, as the baseline has it.

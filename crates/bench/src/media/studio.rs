@@ -143,7 +143,7 @@ impl Studio {
 }
 
 /// The program that the product encodes with here.
-pub fn product_ffmpeg() -> PathBuf {
+fn product_ffmpeg() -> PathBuf {
     media::ffmpeg_policy(&Config::default()).ffmpeg
 }
 

@@ -2,7 +2,7 @@
 //! shown, against one ffmpeg process an artefact. The engine alone, at the baseline's settings, is measured by
 //! the media group.
 
-use crate::media::studio::product_ffmpeg;
+use crate::media::studio::plain_ffmpeg;
 use crate::report::{Better, Figure, Report};
 use crate::server::Server;
 use anyhow::{Context, ensure};
@@ -138,13 +138,12 @@ pub fn naive_cpu(clip: &Path, dir: &Path) -> anyhow::Result<f64> {
     for (short, cap_kbps) in [(240, 400), (360, 700), (540, 1100), (720, 2000)] {
         naive_rung(clip, short, cap_kbps, &dir.join(format!("{short}.mp4")))?;
     }
-    let words = |text: &'static str| text.split(' ').collect::<Vec<_>>();
     let loud = "-map 0:a -af loudnorm=I=-16:TP=-1.5:LRA=11,aresample=48000,aformat=channel_layouts=stereo -c:a aac -b:a 96k";
-    naive(clip, &words(loud), &dir.join("a.m4a"))?;
-    naive(clip, &words("-map 0:a -af loudnorm=print_format=json -f null"), Path::new("-"))?;
-    naive(clip, &words("-map 0:v -vf thumbnail,scale=720:-2 -frames:v 1"), &dir.join("poster.jpg"))?;
-    naive(clip, &words("-map 0:v -vf fps=1,scale=90:160,tile=10x10 -frames:v 1"), &dir.join("sprite.jpg"))?;
-    naive(clip, &words("-map 0:v -vf fps=1,scale=720:-2 -q:v 3"), &dir.join("f_%03d.jpg"))?;
+    plain_ffmpeg(clip, loud, &dir.join("a.m4a"))?;
+    plain_ffmpeg(clip, "-map 0:a -af loudnorm=print_format=json -f null", Path::new("-"))?;
+    plain_ffmpeg(clip, "-map 0:v -vf thumbnail,scale=720:-2 -frames:v 1", &dir.join("poster.jpg"))?;
+    plain_ffmpeg(clip, "-map 0:v -vf fps=1,scale=90:160,tile=10x10 -frames:v 1", &dir.join("sprite.jpg"))?;
+    plain_ffmpeg(clip, "-map 0:v -vf fps=1,scale=720:-2 -q:v 3", &dir.join("f_%03d.jpg"))?;
     Ok(children_cpu_s()? - before)
 }
 
@@ -158,18 +157,7 @@ fn naive_rung(clip: &Path, short: u32, cap_kbps: u32, out: &Path) -> anyhow::Res
         ffmpeg::X264_TUNED,
         2 * cap_kbps
     );
-    naive(clip, &line.split_whitespace().collect::<Vec<_>>(), out)
-}
-
-fn naive(clip: &Path, args: &[&str], out: &Path) -> anyhow::Result<()> {
-    let status = Command::new(product_ffmpeg())
-        .args(["-nostdin", "-v", "error", "-y", "-i"])
-        .arg(clip)
-        .args(args)
-        .arg(out)
-        .status()?;
-    ensure!(status.success(), "a baseline process failed: {args:?}");
-    Ok(())
+    plain_ffmpeg(clip, &line, out)
 }
 
 fn children_cpu_s() -> anyhow::Result<f64> {
