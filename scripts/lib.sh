@@ -38,6 +38,27 @@ own_artefacts() {
 }
 own_artefacts
 
+# Cargo never removes what older states of the code left: over this size, or with less than this left on the disk,
+# the cache begins again.
+TARGET_MAX_GB=24
+DISK_LEFT_GB=4
+gigabytes_in()   { du -s --block-size=1G "$1" | cut -f1; }
+gigabytes_left() { df --output=avail --block-size=1G "$1" | tail -n 1 | tr -d ' '; }
+# room_to_build GB: there is room for a build from nothing of so many GB, or no build begins that would fill the disk.
+room_to_build() {
+  local held left; mkdir -p "$CARGO_TARGET_DIR"
+  held="$(gigabytes_in "$CARGO_TARGET_DIR")" left="$(gigabytes_left "$CARGO_TARGET_DIR")"
+  # Another folder than ours may hold what others built.
+  if [ "$CARGO_TARGET_DIR" = "$CACHE_DIR/target" ] && { [ "$held" -gt "$TARGET_MAX_GB" ] || [ "$left" -lt "$DISK_LEFT_GB" ]; }; then
+    echo "    build cache of $held GB (limit $TARGET_MAX_GB), $left GB left on the disk: emptied, all is built anew"
+    rm -rf "$CARGO_TARGET_DIR"/{debug,release}
+    held=0 left="$(gigabytes_left "$CARGO_TARGET_DIR")"
+  fi
+  [ $((left + held)) -ge "$1" ] && return 0
+  echo "    $left GB left on the disk of $CARGO_TARGET_DIR, $1 GB needed: free some, or set CACHE_DIR to a larger disk"
+  return 1
+}
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # Installs the web client's packages as the lock file names them. Not `npm ci`: it refuses a lock file

@@ -51,6 +51,7 @@ browser()    { cargo build --quiet -p signal --locked && node tests/e2e/walk.mjs
 export PATH="$CACHE_DIR/venv/bin:$PATH"
 # A double that is missing is a failure here, not a skipped test.
 export SIGNAL_TEST_REQUIRE=dynamodb,s3,sqs,oidc
+stage "room on the disk" room_to_build 14
 stage "tools" scripts/deps.sh test
 stage "python tools (boto3, moto, m3u8)" python_tools
 stage "doubles" scripts/deps.sh doubles

@@ -2,6 +2,7 @@
 # The one run command: install, build, start. Re-running is quick and keeps data.
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
+stage "room on the disk" room_to_build 4
 stage "tools" scripts/deps.sh run
 export QUIET_STAGES=1
 source_build() { scripts/build.sh; }
