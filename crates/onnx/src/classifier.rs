@@ -19,7 +19,7 @@ use vocab::{Finding, taxonomy};
 
 /// Where the operator's model and its label map stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RtenConfig {
+pub struct ModelFiles {
     /// An `.onnx` file with one input picture and one row of answers.
     pub model: PathBuf,
     /// A label map; see the README of this crate.
@@ -34,26 +34,26 @@ struct Loaded {
 }
 
 /// Sees in frames what the operator's model sees. One call at a time and a frame or two of it: bounded memory.
-pub struct RtenClassifier {
+pub struct LocalClassifier {
     loaded: Arc<Loaded>,
     version: String,
     turn: Semaphore,
 }
 
-impl std::fmt::Debug for RtenClassifier {
+impl std::fmt::Debug for LocalClassifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "RtenClassifier({} {})", self.loaded.labels.name, self.version)
+        write!(f, "LocalClassifier({} {})", self.loaded.labels.name, self.version)
     }
 }
 
-impl RtenClassifier {
+impl LocalClassifier {
     /// Reads, checks and tries the model. Slow (up to a second or so); call it once, at the start.
-    pub fn load(config: &RtenConfig) -> Result<Self, LoadError> {
+    pub fn load(config: &ModelFiles) -> Result<Self, LoadError> {
         Self::with_lanes(config, policy::frames_at_once())
     }
 
     /// The same, for this many frames at once, at least one. Each costs a core and some 17 MB.
-    pub fn with_lanes(config: &RtenConfig, lanes: usize) -> Result<Self, LoadError> {
+    pub fn with_lanes(config: &ModelFiles, lanes: usize) -> Result<Self, LoadError> {
         let text = read(&config.labels, policy::LABELS_BYTES_MAX)?;
         let text = String::from_utf8_lossy(&text);
         let labels: LabelMap = toml::from_str(&text)
@@ -90,7 +90,7 @@ impl RtenClassifier {
 }
 
 #[async_trait]
-impl FrameClassifier for RtenClassifier {
+impl FrameClassifier for LocalClassifier {
     fn name(&self) -> &str {
         &self.loaded.labels.name
     }
@@ -112,7 +112,7 @@ impl FrameClassifier for RtenClassifier {
     }
 }
 
-impl RtenClassifier {
+impl LocalClassifier {
     /// The frames of one lane: every so many-th.
     async fn look_at_each(&self, frames: &[SampledFrame], lane: usize) -> Result<Vec<Vec<Finding>>, Fault> {
         let mut seen = Vec::new();

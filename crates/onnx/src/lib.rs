@@ -10,5 +10,5 @@ pub mod resize;
 pub mod tfjs;
 pub mod toy;
 
-pub use classifier::{RtenClassifier, RtenConfig};
+pub use classifier::{LocalClassifier, ModelFiles};
 pub use labels::{LabelMap, LoadError};

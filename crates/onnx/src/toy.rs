@@ -43,8 +43,8 @@ label = "Violence"
 "#;
 
 /// Writes `toy.onnx` and `toy.labels.toml` into `dir`.
-pub fn write(dir: &Path) -> io::Result<crate::RtenConfig> {
-    let config = crate::RtenConfig { model: dir.join("toy.onnx"), labels: dir.join("toy.labels.toml") };
+pub fn write(dir: &Path) -> io::Result<crate::ModelFiles> {
+    let config = crate::ModelFiles { model: dir.join("toy.onnx"), labels: dir.join("toy.labels.toml") };
     std::fs::write(&config.model, model())?;
     std::fs::write(&config.labels, LABELS)?;
     Ok(config)

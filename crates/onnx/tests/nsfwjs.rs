@@ -3,7 +3,7 @@
 
 use onnx::resize::Picture;
 use onnx::tfjs::{self, Installed, LABELS_FILE, MODEL_FILE, PackagedModel};
-use onnx::{RtenClassifier, RtenConfig};
+use onnx::{LocalClassifier, ModelFiles};
 use std::path::{Path, PathBuf};
 
 /// The target: as the library, to 1e-5.
@@ -22,9 +22,9 @@ fn package() -> Option<PathBuf> {
     None
 }
 
-fn load(dir: &Path) -> RtenClassifier {
-    let config = RtenConfig { model: dir.join(MODEL_FILE), labels: dir.join(LABELS_FILE) };
-    RtenClassifier::load(&config).expect("loads")
+fn load(dir: &Path) -> LocalClassifier {
+    let config = ModelFiles { model: dir.join(MODEL_FILE), labels: dir.join(LABELS_FILE) };
+    LocalClassifier::load(&config).expect("loads")
 }
 
 fn picture(width: usize, height: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Picture {
@@ -133,8 +133,8 @@ fn channels_range_and_corners_are_told_apart_by_the_golden_picture() {
         let text = std::fs::read_to_string(dir.path().join(LABELS_FILE)).expect("a map").replace(from, to);
         let labels = dir.path().join("wrong.toml");
         std::fs::write(&labels, text).expect("written");
-        let wrong = RtenConfig { model: dir.path().join(MODEL_FILE), labels };
-        let said = RtenClassifier::load(&wrong).expect_err("refused").to_string();
+        let wrong = ModelFiles { model: dir.path().join(MODEL_FILE), labels };
+        let said = LocalClassifier::load(&wrong).expect_err("refused").to_string();
         assert!(said.contains("channel order, range or resizing is wrong"), "{said}");
     }
 }

@@ -3,17 +3,17 @@
 use image::{ImageFormat, RgbImage};
 use moderation::{FrameClassifier, SampledFrame};
 use onnx::resize::{Picture, golden};
-use onnx::{LoadError, RtenClassifier, RtenConfig, toy};
+use onnx::{LoadError, LocalClassifier, ModelFiles, toy};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use vocab::Millis;
 
-fn toy_in(dir: &TempDir) -> RtenConfig {
+fn toy_in(dir: &TempDir) -> ModelFiles {
     toy::write(dir.path()).expect("written")
 }
 
-fn loaded() -> RtenClassifier {
-    RtenClassifier::load(&toy_in(&tempfile::tempdir().expect("a directory"))).expect("the toy loads")
+fn loaded() -> LocalClassifier {
+    LocalClassifier::load(&toy_in(&tempfile::tempdir().expect("a directory"))).expect("the toy loads")
 }
 
 fn jpeg(dir: &Path, name: &str, rgb: [u8; 3]) -> PathBuf {
@@ -67,18 +67,18 @@ fn the_toys_golden_vector_holds() {
     assert!((muted[1] - 0.738).abs() < 0.005, "{muted:?}");
 }
 
-fn said(config: &RtenConfig) -> String {
-    RtenClassifier::load(config).expect_err("refused").to_string()
+fn said(config: &ModelFiles) -> String {
+    LocalClassifier::load(config).expect_err("refused").to_string()
 }
 
 #[test]
 fn a_missing_file_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let config = toy_in(&dir);
-    let gone = RtenConfig { model: dir.path().join("gone.onnx"), ..config.clone() };
+    let gone = ModelFiles { model: dir.path().join("gone.onnx"), ..config.clone() };
     assert!(said(&gone).contains("gone.onnx"));
-    let gone = RtenConfig { labels: dir.path().join("gone.toml"), ..config };
-    assert!(matches!(RtenClassifier::load(&gone), Err(LoadError::Read { .. })));
+    let gone = ModelFiles { labels: dir.path().join("gone.toml"), ..config };
+    assert!(matches!(LocalClassifier::load(&gone), Err(LoadError::Read { .. })));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn what_is_no_model_is_refused() {
     let config = toy_in(&dir);
     for bytes in [&b""[..], b"not a model", &toy::model()[..40], &[0xff; 64]] {
         std::fs::write(&config.model, bytes).expect("written");
-        RtenClassifier::load(&config).expect_err("refused");
+        LocalClassifier::load(&config).expect_err("refused");
     }
 }
 
@@ -98,7 +98,7 @@ fn any_cut_of_the_model_is_refused_or_runs_and_never_panics() {
     let whole = toy::model();
     for cut in (0..whole.len()).step_by(7) {
         std::fs::write(&config.model, &whole[..cut]).expect("written");
-        let _ = RtenClassifier::load(&config);
+        let _ = LocalClassifier::load(&config);
     }
 }
 
@@ -133,7 +133,7 @@ fn a_wrong_golden_answer_stops_the_start() {
     let config = toy_in(&dir);
     let right = toy::LABELS.replacen("format = 1", "format = 1\ngolden = [1.0, 0.0, 0.0]", 1);
     std::fs::write(&config.labels, right).expect("written");
-    RtenClassifier::load(&config).expect("the golden answer fits");
+    LocalClassifier::load(&config).expect("the golden answer fits");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use super::studio::{Studio, cpu_s, name_of, publishable};
 use crate::report::{Better, Figure, Report};
 use anyhow::{Context, ensure};
 use moderation::{FrameClassifier, JudgedFrame, Ruling, SampledFrame, sampling, verdict};
-use onnx::{RtenClassifier, tfjs};
+use onnx::{LocalClassifier, tfjs};
 use signal::wiring::classifier::{MODEL, model_dir};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,9 +18,9 @@ struct Clip {
 }
 
 /// With one thread, as the target has it; the product looks at two frames at once where there are two cores.
-fn installed() -> anyhow::Result<Option<RtenClassifier>> {
+fn installed() -> anyhow::Result<Option<LocalClassifier>> {
     let config = tfjs::installed(&model_dir(), MODEL);
-    Ok(config.as_ref().map(|c| RtenClassifier::with_lanes(c, 1)).transpose()?)
+    Ok(config.as_ref().map(|c| LocalClassifier::with_lanes(c, 1)).transpose()?)
 }
 
 pub async fn run(
@@ -72,7 +72,7 @@ pub async fn run(
 }
 
 /// How far the golden picture's answers are from those of the model's own library.
-fn off_library(model: &RtenClassifier) -> anyhow::Result<f64> {
+fn off_library(model: &LocalClassifier) -> anyhow::Result<f64> {
     let (answers, expected) = (model.answers(&onnx::resize::golden())?, MODEL.golden());
     ensure!(
         answers.len() == expected.len(),
@@ -85,7 +85,7 @@ fn off_library(model: &RtenClassifier) -> anyhow::Result<f64> {
 }
 
 /// How many clips a person would be asked about because of what the model saw.
-async fn reviewed(studio: &Studio, model: &RtenClassifier, clips: &[Clip]) -> anyhow::Result<f64> {
+async fn reviewed(studio: &Studio, model: &LocalClassifier, clips: &[Clip]) -> anyhow::Result<f64> {
     let mut sent = if clips.is_empty() { f64::NAN } else { 0.0 };
     for clip in clips {
         let ruling = ruled(studio, model, clip).await?;
@@ -98,7 +98,7 @@ async fn reviewed(studio: &Studio, model: &RtenClassifier, clips: &[Clip]) -> an
 }
 
 /// The verdict as the product reaches it: the frames of pass A, and a closer look where it could matter.
-async fn ruled(studio: &Studio, model: &RtenClassifier, clip: &Clip) -> anyhow::Result<Ruling> {
+async fn ruled(studio: &Studio, model: &LocalClassifier, clip: &Clip) -> anyhow::Result<Ruling> {
     let (policy, judges) = (&studio.policy, model.judges());
     let first = judged(model, &clip.frames, 0).await?;
     let ruling = verdict::rule(&first, Some(judges), policy);
@@ -115,7 +115,7 @@ async fn ruled(studio: &Studio, model: &RtenClassifier, clip: &Clip) -> anyhow::
 }
 
 async fn judged(
-    model: &RtenClassifier,
+    model: &LocalClassifier,
     frames: &[SampledFrame],
     before: usize,
 ) -> anyhow::Result<Vec<JudgedFrame>> {

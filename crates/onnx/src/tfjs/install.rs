@@ -1,7 +1,7 @@
-//! The converted model and its label map in a directory, ready for [`RtenClassifier`].
+//! The converted model and its label map in a directory, ready for [`LocalClassifier`].
 
 use super::{ConvertError, PackagedModel, VERSION, convert};
-use crate::classifier::{RtenClassifier, RtenConfig};
+use crate::classifier::{LocalClassifier, ModelFiles};
 use crate::{files, policy};
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -21,8 +21,8 @@ pub enum Installed {
 }
 
 /// The files of a model in `dir`.
-fn config(dir: &Path) -> RtenConfig {
-    RtenConfig { model: dir.join(MODEL_FILE), labels: dir.join(LABELS_FILE) }
+fn config(dir: &Path) -> ModelFiles {
+    ModelFiles { model: dir.join(MODEL_FILE), labels: dir.join(LABELS_FILE) }
 }
 
 /// The label map. Classes in the order of the package; what each means is ours:
@@ -73,7 +73,7 @@ label = "Swimwear or Underwear"
 
 /// Whether `dir` holds the model as this version would write it. `None` = nothing is there, or it is old
 /// or damaged.
-pub fn installed(dir: &Path, model: PackagedModel) -> Option<RtenConfig> {
+pub fn installed(dir: &Path, model: PackagedModel) -> Option<ModelFiles> {
     let config = config(dir);
     let bytes = files::bounded(&config.model, policy::MODEL_BYTES_MAX).ok()??;
     let map = files::bounded(&config.labels, policy::LABELS_BYTES_MAX).ok()??;
@@ -110,6 +110,6 @@ fn make(part: &Path, model: &[u8], labels: &str) -> Result<(), ConvertError> {
     let config = config(part);
     std::fs::write(&config.model, model).map_err(failed)?;
     std::fs::write(&config.labels, labels).map_err(failed)?;
-    RtenClassifier::load(&config)?;
+    LocalClassifier::load(&config)?;
     Ok(())
 }

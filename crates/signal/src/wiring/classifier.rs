@@ -4,7 +4,7 @@ use crate::config::Config;
 use anyhow::{Context, bail};
 use moderation::{FrameClassifier, Moderator};
 use onnx::tfjs;
-use onnx::{RtenClassifier, RtenConfig};
+use onnx::{LocalClassifier, ModelFiles};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ pub fn choose(url: &str) -> anyhow::Result<Chosen> {
         ("onnx", path) => {
             let model = PathBuf::from(path);
             let labels = model.with_extension("labels.toml");
-            load(&RtenConfig { model, labels })
+            load(&ModelFiles { model, labels })
         }
         ("rekognition", _) => Ok(Chosen::Outside),
         (other, _) => {
@@ -70,8 +70,8 @@ fn packaged(dir: &Path) -> anyhow::Result<Option<Chosen>> {
     tfjs::installed(dir, MODEL).as_ref().map(load).transpose()
 }
 
-fn load(config: &RtenConfig) -> anyhow::Result<Chosen> {
-    let classifier = RtenClassifier::load(config).with_context(|| {
+fn load(config: &ModelFiles) -> anyhow::Result<Chosen> {
+    let classifier = LocalClassifier::load(config).with_context(|| {
         format!(
             "cannot use the model {} with the label map {}",
             config.model.display(),
