@@ -25,6 +25,11 @@ export function CoverCard({ video, reload }: { video: Video; reload: () => void 
     }, LOOK_MS);
     return () => clearTimeout(timer);
   }, [status]);
+  // A cover that is shown is not being checked, whichever of the two was asked first.
+  const shown = video.playback?.poster_url;
+  useEffect(() => {
+    if (state === 'checking') cover.reload();
+  }, [shown]);
   if (!status || video.status === 'removed' || video.status === 'erased') return null;
 
   const send = async (file: File | undefined) => {
