@@ -55,6 +55,7 @@ aws_crates() {
 # Cost, quality and what every clip keeps; PART=cost|facts|classifier|quality|delivered|speed does one.
 media() {
   stage "build" env QUIET_STAGES=1 scripts/build.sh
+  stage "ONNX Runtime" scripts/onnxruntime.sh
   stage "classifier" scripts/classifier.sh "$CARGO_TARGET_DIR/release/signal"
   stage "ffmpeg" scripts/ffmpeg.sh
   stage "bench binary" cargo build --release --quiet -p bench --locked

@@ -60,6 +60,7 @@ stage "web client: types, unit tests, build, size" web_checks
 stage "format" format
 stage "lints" lints
 stage "compile tests" compile
+stage "ONNX Runtime" scripts/onnxruntime.sh
 stage "classifier" classifier
 stage "ffmpeg" scripts/ffmpeg.sh
 stage "rust tests" rust_tests

@@ -7,6 +7,7 @@ stage "tools" scripts/deps.sh run
 export QUIET_STAGES=1
 source_build() { scripts/build.sh; }
 stage "build" source_build
+stage "ONNX Runtime" scripts/onnxruntime.sh
 stage "classifier" scripts/classifier.sh "$CARGO_TARGET_DIR/release/signal"
 stage "ffmpeg" scripts/ffmpeg.sh
 say "ready to start"; stages

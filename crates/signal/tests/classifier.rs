@@ -209,7 +209,7 @@ fn heat(frame: &JudgedFrame, label: &str) -> f32 {
 async fn no_harmless_clip_is_sent_to_review() {
     let url = std::env::var_os("CLASSIFIER_UNDER_TEST").and_then(|v| v.into_string().ok());
     let url = url.unwrap_or_else(|| "nsfwjs:".into());
-    let Chosen::Model(classifier) = choose(&url).expect("loads") else {
+    let Chosen::Model(classifier) = choose(&url, "").expect("loads") else {
         println!("skipped: the model is not installed (scripts/classifier.sh installs it)");
         return;
     };

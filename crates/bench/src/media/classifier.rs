@@ -4,8 +4,8 @@ use super::studio::{Studio, cpu_s, name_of, publishable};
 use crate::report::{Better, Figure, Report};
 use anyhow::{Context, ensure};
 use moderation::{FrameClassifier, JudgedFrame, Ruling, SampledFrame, sampling, verdict};
-use onnx::{LocalClassifier, tfjs};
-use signal::wiring::classifier::{MODEL, model_dir};
+use onnx::{Engine, LocalClassifier, tfjs};
+use signal::wiring::classifier::{MODEL, engine, model_dir};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use vocab::{Millis, Verdict};
@@ -18,9 +18,17 @@ struct Clip {
 }
 
 /// With one thread, as the target has it; the product looks at two frames at once where there are two cores.
-fn installed() -> anyhow::Result<Option<LocalClassifier>> {
-    let config = tfjs::installed(&model_dir(), MODEL);
-    Ok(config.as_ref().map(|c| LocalClassifier::with_lanes(c, 1)).transpose()?)
+fn installed(engine: &Engine) -> anyhow::Result<Option<LocalClassifier>> {
+    let files = tfjs::installed(&model_dir(), MODEL);
+    Ok(files.as_ref().map(|f| LocalClassifier::with_lanes(f, engine, 1)).transpose()?)
+}
+
+/// CPU of one of these frames, its reading and resizing included, in milliseconds.
+async fn frame_ms(model: &LocalClassifier, frames: &[SampledFrame]) -> anyhow::Result<f64> {
+    let before_s = cpu_s()?;
+    let answers = model.classify(frames).await?;
+    ensure!(answers.len() == frames.len(), "{} answers to {} frames", answers.len(), frames.len());
+    Ok((cpu_s()? - before_s) * 1000.0 / frames.len() as f64)
 }
 
 pub async fn run(
@@ -28,7 +36,7 @@ pub async fn run(
     (signal, media): (&Path, &Path),
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let Some(model) = installed()? else {
+    let Some(model) = installed(&engine(""))? else {
         report.skip("classifier", "the model is not installed (scripts/classifier.sh)");
         return Ok(());
     };
@@ -53,15 +61,17 @@ pub async fn run(
         better: Better::Higher,
     });
     let frames: Vec<SampledFrame> = clips.iter().flat_map(|c| c.frames.iter().cloned()).collect();
-    let before_s = cpu_s()?;
-    let answers = model.classify(&frames).await?;
-    let frame_ms = (cpu_s()? - before_s) * 1000.0 / frames.len() as f64;
-    ensure!(answers.len() == frames.len(), "{} answers to {} frames", answers.len(), frames.len());
+    let product_ms = frame_ms(&model, &frames).await?;
+    if model.engine() != Engine::Rten.name()
+        && let Some(rten) = installed(&Engine::Rten)?
+    {
+        println!("NOTE the same frames by rten: {:.1} ms of CPU each", frame_ms(&rten, &frames).await?);
+    }
     let memory_mib = memory_of_another(studio, signal, &clips)?;
     let sent = reviewed(studio, &model, &clips).await?;
-    println!("NOTE {} frames by {} {}", frames.len(), model.name(), model.version());
+    println!("NOTE {} frames by {} {} on {}", frames.len(), model.name(), model.version(), model.engine());
     for (name, value, unit, target) in [
-        ("classifier_cpu_per_frame", frame_ms, "ms", 20.0),
+        ("classifier_cpu_per_frame", product_ms, "ms", 20.0),
         ("classifier_memory", memory_mib, "MiB", 60.0),
         ("classifier_off_library_worst", off_library(&model)?, "probability", 1e-5),
         ("harmless_clips_sent_to_review", sent, "clips", 0.0),
@@ -147,7 +157,7 @@ fn memory_of_another(studio: &Studio, signal: &Path, clips: &[Clip]) -> anyhow::
 /// That process: judges the listed frames and says its memory before the model and at most, in MiB.
 pub async fn judge(list: &Path) -> anyhow::Result<()> {
     let idle = peak_mib()?;
-    let model = installed()?.context("the model is not installed")?;
+    let model = installed(&engine(""))?.context("the model is not installed")?;
     let text = std::fs::read_to_string(list)?;
     let frames: Vec<SampledFrame> =
         text.lines().map(|l| SampledFrame { at_ms: Millis(0), jpeg: l.into() }).collect();

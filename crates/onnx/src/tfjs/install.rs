@@ -2,6 +2,7 @@
 
 use super::{ConvertError, PackagedModel, VERSION, convert};
 use crate::classifier::{LocalClassifier, ModelFiles};
+use crate::net::Engine;
 use crate::{files, policy};
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -75,9 +76,9 @@ label = "Swimwear or Underwear"
 /// or damaged.
 pub fn installed(dir: &Path, model: PackagedModel) -> Option<ModelFiles> {
     let config = config(dir);
-    let bytes = files::bounded(&config.model, policy::MODEL_BYTES_MAX).ok()??;
+    let digest = files::digest(&config.model, policy::MODEL_BYTES_MAX).ok()??;
     let map = files::bounded(&config.labels, policy::LABELS_BYTES_MAX).ok()??;
-    let expected = labels(model, &hex::encode(Sha256::digest(&bytes)));
+    let expected = labels(model, &digest);
     (map == expected.as_bytes()).then_some(config)
 }
 
@@ -110,6 +111,6 @@ fn make(part: &Path, model: &[u8], labels: &str) -> Result<(), ConvertError> {
     let config = config(part);
     std::fs::write(&config.model, model).map_err(failed)?;
     std::fs::write(&config.labels, labels).map_err(failed)?;
-    LocalClassifier::load(&config)?;
+    LocalClassifier::load(&config, &Engine::Rten)?;
     Ok(())
 }

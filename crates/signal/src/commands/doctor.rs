@@ -2,6 +2,7 @@
 
 use super::Ctx;
 use crate::config::Config;
+use crate::wiring::classifier::{Chosen, choose};
 use crate::wiring::media::ffmpeg_policy;
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -19,6 +20,7 @@ struct Check {
 
 pub async fn run(ctx: &Ctx, config: &Config) -> anyhow::Result<()> {
     let mut checks = media(config).await;
+    checks.push(classifier(config));
     checks.push(disk(&ctx.data_dir));
     checks.push(port("port of the app", &config.server.host, config.server.port, "--port"));
     checks.push(port("port of the S3 door", &config.server.host, config.objects.port, "--s3-port"));
@@ -56,6 +58,21 @@ async fn media(config: &Config) -> Vec<Check> {
         todo: f.advice.unwrap_or_default(),
     };
     found.into_iter().map(check).collect()
+}
+
+/// Who looks at uploads first, tried with the picture whose answer is known.
+fn classifier(config: &Config) -> Check {
+    let (ok, said) = match choose(&config.moderation.classifier, &config.moderation.onnx_runtime) {
+        Ok(Chosen::Model(model)) => (true, format!("{} {}", model.name(), model.version())),
+        Ok(Chosen::People) => (true, "none: a person looks at every video".into()),
+        Ok(Chosen::Outside) => (true, "a service of AWS".into()),
+        Ok(Chosen::Missing(_)) => {
+            (true, "no model is installed (`make up` does): a person looks at every video".into())
+        }
+        Err(e) => (false, format!("{e:#}")),
+    };
+    let todo = "set moderation.classifier (`none:` = a person looks at every video)".into();
+    Check { name: "classifier", ok, said, todo }
 }
 
 fn disk(dir: &Path) -> Check {

@@ -215,6 +215,9 @@ pub struct Moderation {
     /// `none:` sends every video to a person; `onnx:/path/model.onnx` judges with your model and the label
     /// map beside it (`model.labels.toml`); `rekognition://region` has AWS look at the frames.
     pub classifier: String,
+    /// What computes a model on this machine. Empty = ONNX Runtime where set-up installed it, else `rten`, which is part
+    /// of this program and takes three times the CPU; `rten` = that one; `/path/libonnxruntime.so` = another ONNX Runtime.
+    pub onnx_runtime: String,
     /// Who looks closer near a threshold: `frames:` takes more frames for the classifier;
     /// `rekognition://region?topic=arn&role=arn` has AWS look at the whole stored video. Without topic and
     /// role it is asked now and then whether it has ended.
@@ -243,6 +246,7 @@ impl Default for Moderation {
     fn default() -> Self {
         Self {
             classifier: "nsfwjs:".into(),
+            onnx_runtime: String::new(),
             second_look: "frames:".into(),
             endpoint: String::new(),
             lookalikes: "review".into(),

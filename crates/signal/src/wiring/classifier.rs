@@ -4,7 +4,7 @@ use crate::config::Config;
 use anyhow::{Context, bail};
 use moderation::{FrameClassifier, Moderator};
 use onnx::tfjs;
-use onnx::{LocalClassifier, ModelFiles};
+use onnx::{Engine, LoadError, LocalClassifier, ModelFiles};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,24 +40,38 @@ pub fn tool_cache() -> PathBuf {
     cache.unwrap_or_else(|| "signal-video-cache".into())
 }
 
+/// Where `scripts/onnxruntime.sh` leaves the library of ONNX Runtime.
+pub fn installed_runtime() -> PathBuf {
+    tool_cache().join("tools/onnxruntime/libonnxruntime.so")
+}
+
+/// What computes, by `moderation.onnx_runtime`.
+pub fn engine(setting: &str) -> Engine {
+    match setting {
+        "" if installed_runtime().is_file() => Engine::Runtime(installed_runtime()),
+        "" | "rten" => Engine::Rten,
+        library => Engine::Runtime(library.into()),
+    }
+}
+
 /// `none:`, `nsfwjs:` (from the tool cache, when it is there), `nsfwjs:/directory` or
 /// `onnx:/path/model.onnx` with the label map beside it.
-pub fn choose(url: &str) -> anyhow::Result<Chosen> {
+pub fn choose(url: &str, runtime: &str) -> anyhow::Result<Chosen> {
     let Some((scheme, path)) = url.split_once(':') else {
         bail!("moderation.classifier = \"{url}\" is not a URL")
     };
     match (scheme, path) {
         ("none", _) => Ok(Chosen::People),
         ("nsfwjs", "") => {
-            packaged(&model_dir()).map(|found| found.unwrap_or_else(|| Chosen::Missing(model_dir())))
+            packaged(&model_dir(), runtime).map(|found| found.unwrap_or_else(|| Chosen::Missing(model_dir())))
         }
-        ("nsfwjs", dir) => packaged(Path::new(dir))?.with_context(|| {
+        ("nsfwjs", dir) => packaged(Path::new(dir), runtime)?.with_context(|| {
             format!("cannot start: {dir} does not hold the model that `signal classifier` makes")
         }),
         ("onnx", path) => {
             let model = PathBuf::from(path);
             let labels = model.with_extension("labels.toml");
-            load(&ModelFiles { model, labels })
+            load(&ModelFiles { model, labels }, runtime)
         }
         ("rekognition", _) => Ok(Chosen::Outside),
         (other, _) => {
@@ -66,18 +80,25 @@ pub fn choose(url: &str) -> anyhow::Result<Chosen> {
     }
 }
 
-fn packaged(dir: &Path) -> anyhow::Result<Option<Chosen>> {
-    tfjs::installed(dir, MODEL).as_ref().map(load).transpose()
+fn packaged(dir: &Path, runtime: &str) -> anyhow::Result<Option<Chosen>> {
+    tfjs::installed(dir, MODEL).as_ref().map(|files| load(files, runtime)).transpose()
 }
 
-fn load(config: &ModelFiles) -> anyhow::Result<Chosen> {
-    let classifier = LocalClassifier::load(config).with_context(|| {
-        format!(
-            "cannot use the model {} with the label map {}",
-            config.model.display(),
-            config.labels.display()
-        )
+fn load(files: &ModelFiles, runtime: &str) -> anyhow::Result<Chosen> {
+    let engine = engine(runtime);
+    let loaded = match LocalClassifier::load(files, &engine) {
+        // Nobody asked for it by name, and the program has an engine of its own.
+        Err(LoadError::Library { path, error }) if runtime.is_empty() => {
+            tracing::warn!(library = %path.display(), %error, "ONNX Runtime is installed and cannot be used; rten computes");
+            LocalClassifier::load(files, &Engine::Rten)
+        }
+        loaded => loaded,
+    };
+    let classifier = loaded.with_context(|| {
+        let (model, labels) = (files.model.display(), files.labels.display());
+        format!("cannot use the model {model} with the label map {labels}")
     })?;
+    tracing::info!(model = classifier.name(), engine = classifier.engine(), "a model looks first");
     Ok(Chosen::Model(Arc::new(classifier)))
 }
 
@@ -151,11 +172,11 @@ mod tests {
     fn a_model_that_was_named_must_be_there_and_the_default_may_be_missing() {
         let dir = tempfile::tempdir().expect("a directory");
         let url = format!("nsfwjs:{}", dir.path().display());
-        let said = choose(&url).err().expect("refused").to_string();
+        let said = choose(&url, "").err().expect("refused").to_string();
         assert!(said.contains("does not hold the model"), "{said}");
-        assert!(packaged(dir.path()).expect("no error").is_none());
-        assert!(matches!(choose("none:"), Ok(Chosen::People)));
-        assert!(choose("tensorflow:x").is_err() && choose("none").is_err());
+        assert!(packaged(dir.path(), "").expect("no error").is_none());
+        assert!(matches!(choose("none:", ""), Ok(Chosen::People)));
+        assert!(choose("tensorflow:x", "").is_err() && choose("none", "").is_err());
     }
 
     #[test]
@@ -166,7 +187,7 @@ mod tests {
         let map = std::fs::read_to_string(&toy.labels).expect("a map");
         let named = map.replace("toy-colours", &format!("nsfwjs-{}", MODEL.name()));
         std::fs::write(&toy.labels, named).expect("written");
-        let chosen = choose(&format!("onnx:{}", toy.model.display())).expect("loads");
+        let chosen = choose(&format!("onnx:{}", toy.model.display()), "rten").expect("loads");
         let said = chosen.check_that_it_may_reject().expect_err("refused").to_string();
         assert_eq!(
             said,
@@ -198,13 +219,30 @@ mod tests {
     }
 
     #[test]
+    fn a_library_that_was_named_must_be_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let toy = onnx::toy::write(dir.path()).expect("written");
+        let library = dir.path().join("libonnxruntime.so");
+        std::fs::write(&library, "no library").expect("written");
+        let url = format!("onnx:{}", toy.model.display());
+        let refused = choose(&url, &library.display().to_string()).err().expect("refused");
+        assert!(format!("{refused:#}").contains("ONNX Runtime cannot be used"), "{refused:#}");
+        let refused = choose(&url, "libonnxruntime.so").err().expect("refused");
+        assert!(format!("{refused:#}").contains("whole path"), "{refused:#}");
+        assert_eq!(
+            (engine("rten"), engine("/opt/x.so")),
+            (Engine::Rten, Engine::Runtime("/opt/x.so".into()))
+        );
+    }
+
+    #[test]
     fn an_operators_own_model_is_loaded_with_the_map_beside_it() {
         let dir = tempfile::tempdir().expect("a directory");
         let toy = onnx::toy::write(dir.path()).expect("written");
-        let chosen = choose(&format!("onnx:{}", toy.model.display())).expect("loads");
+        let chosen = choose(&format!("onnx:{}", toy.model.display()), "rten").expect("loads");
         let Chosen::Model(classifier) = chosen else { panic!("no model") };
         assert_eq!(classifier.name(), "toy-colours");
         std::fs::remove_file(toy.labels).expect("removed");
-        assert!(choose(&format!("onnx:{}", toy.model.display())).is_err());
+        assert!(choose(&format!("onnx:{}", toy.model.display()), "rten").is_err());
     }
 }

@@ -124,7 +124,7 @@ async fn decoder(
 
 pub async fn build(config: &Config, duties: Duties) -> anyhow::Result<Media> {
     let (examiner, encoder) = decoder(ffmpeg_policy(config), ladder(config)?, duties).await?;
-    let chosen = classifier::choose(&config.moderation.classifier)?;
+    let chosen = classifier::choose(&config.moderation.classifier, &config.moderation.onnx_runtime)?;
     if config.moderation.machine_may_reject {
         chosen.check_that_it_may_reject()?;
     }
