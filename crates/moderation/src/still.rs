@@ -112,37 +112,84 @@ fn le(bytes: &[u8], at: usize, n: usize) -> Option<u32> {
     Some(b.iter().rev().fold(0, |all, byte| all << 8 | u32::from(*byte)))
 }
 
-/// Walks the segments up to the frame header. A whole picture ends with a marker that nothing coded can hold.
-fn jpeg(bytes: &[u8]) -> Option<(u32, u32, Turn)> {
-    let (mut at, mut turn) = (2usize, UPRIGHT);
-    loop {
-        if *bytes.get(at)? != 0xff {
-            return None;
-        }
-        // Any number of fill bytes.
-        while *bytes.get(at)? == 0xff {
+/// One table of a picture: what it is, its body and where in the file that begins.
+pub(crate) struct Table<'a, K> {
+    pub kind: K,
+    pub body: &'a [u8],
+    at: usize,
+}
+
+/// The segments of a JPEG up to the coded picture, or to where they are damaged.
+pub(crate) fn jpeg_tables(bytes: &[u8]) -> impl Iterator<Item = Table<'_, u8>> {
+    let mut at = 2usize;
+    std::iter::from_fn(move || {
+        loop {
+            if *bytes.get(at)? != 0xff {
+                return None;
+            }
+            // Any number of fill bytes.
+            while *bytes.get(at)? == 0xff {
+                at += 1;
+            }
+            let kind = *bytes.get(at)?;
             at += 1;
+            match kind {
+                0x01 | 0xd0..=0xd8 => {}
+                // The picture ends or begins.
+                0xd9 | 0xda => return None,
+                _ => {
+                    let length = (be16(bytes, at)? as usize).max(2);
+                    let body = bytes.get(at + 2..at.checked_add(length)?)?;
+                    let table = Table { kind, body, at: at + 2 };
+                    at += length;
+                    return Some(table);
+                }
+            }
         }
-        let marker = *bytes.get(at)?;
-        at += 1;
-        if matches!(marker, 0x01 | 0xd0..=0xd8) {
-            continue;
-        }
-        let length = be16(bytes, at)? as usize;
-        let body = bytes.get(at + 2..at.checked_add(length.max(2))?)?;
-        match marker {
+    })
+}
+
+/// The chunks of a PNG, to the last or to where they are damaged.
+pub(crate) fn png_tables(bytes: &[u8]) -> impl Iterator<Item = Table<'_, &[u8]>> {
+    let mut at = 8usize;
+    std::iter::from_fn(move || {
+        let (length, kind) = (be32(bytes, at)? as usize, bytes.get(at + 4..at + 8)?);
+        let begins = at + 8;
+        let ends = begins.checked_add(length)?;
+        // Behind it stands a sum of four bytes.
+        at = ends.checked_add(4)?;
+        Some(Table { kind, body: bytes.get(begins..ends)?, at: begins })
+    })
+}
+
+/// The chunks of a WebP, to the last or to where they are damaged.
+pub(crate) fn webp_tables(bytes: &[u8]) -> impl Iterator<Item = Table<'_, &[u8]>> {
+    let mut at = 12usize;
+    std::iter::from_fn(move || {
+        let (kind, length) = (bytes.get(at..at + 4)?, le(bytes, at + 4, 4)? as usize);
+        let begins = at + 8;
+        let ends = begins.checked_add(length)?;
+        at = ends.checked_add(length & 1)?;
+        Some(Table { kind, body: bytes.get(begins..ends)?, at: begins })
+    })
+}
+
+/// A whole picture ends with a marker that nothing coded can hold.
+fn jpeg(bytes: &[u8]) -> Option<(u32, u32, Turn)> {
+    let mut turn = UPRIGHT;
+    for table in jpeg_tables(bytes) {
+        match table.kind {
             // Start of frame, whichever the coding; 0xc4, 0xc8 and 0xcc are other tables.
             0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
-                let is_whole = bytes.get(at..)?.windows(2).any(|w| w == [0xff, 0xd9]);
-                return is_whole.then_some((be16(body, 3)?, be16(body, 1)?, turn));
+                let is_whole = bytes.get(table.at..)?.windows(2).any(|w| w == [0xff, 0xd9]);
+                return is_whole.then_some((be16(table.body, 3)?, be16(table.body, 1)?, turn));
             }
-            0xe1 => turn = body.strip_prefix(b"Exif\0\0").and_then(exif_turn).unwrap_or(turn),
-            // The picture begins or ends and nobody said how large it is.
-            0xd9 | 0xda => return None,
+            0xe1 => turn = table.body.strip_prefix(b"Exif\0\0").and_then(exif_turn).unwrap_or(turn),
             _ => {}
         }
-        at += length.max(2);
     }
+    // Nobody said how large it is.
+    None
 }
 
 /// The header, and how it is turned where a table says so. A whole picture has a last table.
@@ -150,18 +197,15 @@ fn png(bytes: &[u8]) -> Option<(u32, u32, Turn)> {
     if be32(bytes, 8)? != 13 || bytes.get(12..16)? != b"IHDR" {
         return None;
     }
-    let (width, height) = (be32(bytes, 16)?, be32(bytes, 20)?);
-    let (mut at, mut turn) = (33usize, UPRIGHT);
-    loop {
-        let (length, kind) = (be32(bytes, at)? as usize, bytes.get(at + 4..at + 8)?);
-        let end = (at + 8).checked_add(length)?;
-        match kind {
+    let (width, height, mut turn) = (be32(bytes, 16)?, be32(bytes, 20)?, UPRIGHT);
+    for table in png_tables(bytes) {
+        match table.kind {
             b"IEND" => return Some((width, height, turn)),
-            b"eXIf" => turn = exif_turn(bytes.get(at + 8..end)?).unwrap_or(turn),
+            b"eXIf" => turn = exif_turn(table.body).unwrap_or(turn),
             _ => {}
         }
-        at = end.checked_add(4)?;
     }
+    None
 }
 
 fn webp(bytes: &[u8]) -> Option<(u32, u32, Turn)> {
@@ -189,16 +233,8 @@ fn webp(bytes: &[u8]) -> Option<(u32, u32, Turn)> {
 }
 
 fn webp_turn(bytes: &[u8]) -> Option<Turn> {
-    let mut at = 12usize;
-    loop {
-        let (kind, length) = (bytes.get(at..at + 4)?, le(bytes, at + 4, 4)? as usize);
-        let end = (at + 8).checked_add(length)?;
-        if kind == b"EXIF" {
-            let body = bytes.get(at + 8..end)?;
-            return exif_turn(body.strip_prefix(b"Exif\0\0").unwrap_or(body));
-        }
-        at = end.checked_add(length & 1)?;
-    }
+    let exif = webp_tables(bytes).find(|t| t.kind == b"EXIF")?.body;
+    exif_turn(exif.strip_prefix(b"Exif\0\0").unwrap_or(exif))
 }
 
 /// Tag 0x0112 of the first directory of a TIFF.
