@@ -2,6 +2,7 @@
 
 use crate::args::{Args, INPUT, even};
 use crate::audit::refuse;
+use crate::colours::cube;
 use crate::engine::{Ffmpeg, Run, RunError};
 use crate::pass_a_args::{COVER, COVER_THUMB, THUMB};
 use crate::policy::FfmpegPolicy;
@@ -12,6 +13,8 @@ use moderation::{Still, StillKind};
 use std::sync::Arc;
 use stdx::Fault;
 
+/// What the profile of the picture does to colours.
+const TABLE: &str = "profile.cube";
 /// Pixels that a decoder may add to each side to come to whole blocks.
 const BLOCK: u64 = 64;
 
@@ -19,8 +22,9 @@ impl Ffmpeg {
     pub(crate) async fn drawn_cover(&self, job: CoverJob) -> Result<DrawnCover, MediaError> {
         let _permit = Self::permit(&self.0.examining).await?;
         let room = Room::furnish(&job.work_dir, &job.source).await.map_err(Fault::from)?;
+        let is_other = write_table(job.profile, &room).await?;
         let run = Run {
-            args: cover(&job.still, &self.0.policy),
+            args: cover(&job.still, is_other, &self.0.policy),
             room: &room,
             // It has no length: what a child may use besides is enough.
             media_ms: 0,
@@ -35,6 +39,16 @@ impl Ffmpeg {
         let thumb = tokio::fs::read(thumb).await.map_err(Fault::from)?;
         Ok(DrawnCover { jpeg, blurhash: thumbs(&thumb).first().and_then(blurhash_of) })
     }
+}
+
+/// Whether the picture's colours are others than sRGB, which a table beside it then says.
+async fn write_table(profile: Option<Vec<u8>>, room: &Room) -> Result<bool, Fault> {
+    let Some(profile) = profile else { return Ok(false) };
+    // A stranger's bytes: whatever goes wrong with them, the picture is drawn.
+    let table = tokio::task::spawn_blocking(move || cube(&profile)).await.unwrap_or(None);
+    let Some(table) = table else { return Ok(false) };
+    tokio::fs::write(room.out.join(TABLE), table).await?;
+    Ok(true)
 }
 
 fn damaged() -> vocab::FailureReason {
@@ -88,14 +102,17 @@ fn drawn_size(still: &Still, short_side: u32) -> (u32, u32) {
     if width <= height { (drawn, other) } else { (other, drawn) }
 }
 
-fn cover(still: &Still, policy: &FfmpegPolicy) -> Args {
+fn cover(still: &Still, has_table: bool, policy: &FfmpegPolicy) -> Args {
     let (demuxer, decoder) = reader(still.kind);
     let (width, height) = drawn_size(still, policy.frame_short_side);
     let pixels = (u64::from(still.width) + BLOCK) * (u64::from(still.height) + BLOCK);
+    // At the size of the drawing, in RGB, before anything else is done with the colours.
+    let size = format!("scale={width}:{height}:flags=bicubic+accurate_rnd");
+    let mend = if has_table { format!(",format=gbrp,lut3d={TABLE},scale") } else { String::new() };
+    let join = if has_table { '=' } else { ':' };
     let graph = format!(
-        "[0:v:0]trim=end_frame=1,scale={width}:{height}:flags=bicubic+accurate_rnd:out_color_matrix=bt601:\
-         out_range=pc{},setsar=1,format=yuvj420p,metadata=mode=delete,sidedata=mode=delete,split[cover][t];\
-         [t]scale={}:{}:flags=area,format=rgb24[thumb]",
+        "[0:v:0]trim=end_frame=1,{size}{mend}{join}out_color_matrix=bt601:out_range=pc{},setsar=1,format=yuvj420p,\
+         metadata=mode=delete,sidedata=mode=delete,split[cover][t];[t]scale={}:{}:flags=area,format=rgb24[thumb]",
         upright(still.turn),
         THUMB.0,
         THUMB.1
@@ -128,7 +145,7 @@ mod tests {
 
     #[test]
     fn one_demuxer_and_one_decoder_are_named_and_nothing_else_is_let_in() {
-        let args = cover(&still(640, 480, 1), &FfmpegPolicy::default()).0;
+        let args = cover(&still(640, 480, 1), false, &FfmpegPolicy::default()).0;
         let text: Vec<_> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
         let after = |name: &str| text.iter().position(|a| a == name).map(|i| text[i + 1].as_str());
         assert_eq!(after("-format_whitelist"), Some("jpeg_pipe"));

@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod child;
 mod closer;
+mod colours;
 mod cover;
 pub mod doctor;
 mod engine;

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Bench, system};
 use moderation::port::{CoverJob, DrawnCover, Examiner, MediaError};
-use moderation::{CoverLimits, still};
+use moderation::{CoverLimits, colours, still};
 use nix::sys::resource::{UsageWho, getrusage};
 use std::io::Write as _;
 use std::path::Path;
@@ -25,7 +25,8 @@ async fn draw_as(bench: &Bench, name: &str, bytes: &[u8], still: still::Still) -
     let source = bench.dir.path().join(format!("{name}.sent"));
     std::fs::write(&source, bytes).expect("a file");
     let work_dir = bench.room(&format!("{name}-room"));
-    match bench.engine.draw_cover(CoverJob { video: VideoId(1), source, still, work_dir }).await {
+    let profile = colours::profile(still.kind, bytes);
+    match bench.engine.draw_cover(CoverJob { video: VideoId(1), source, still, profile, work_dir }).await {
         Ok(drawn) => Ok(drawn),
         Err(MediaError::Refused(reason)) => Err(reason.code),
         Err(e) => panic!("{name}: {e:?}"),
@@ -127,6 +128,44 @@ async fn nothing_a_camera_wrote_is_left() {
     let jpeg = std::fs::read(&drawn.jpeg).expect("a picture");
     for word in [b"Exif".as_slice(), b"48.137", b"somebody", b"\xff\xe1"] {
         assert!(!holds(&jpeg, word), "{}", String::from_utf8_lossy(word));
+    }
+}
+
+/// A JPEG that says what its colours mean.
+fn with_profile(jpeg: &[u8], profile: &[u8]) -> Vec<u8> {
+    let body = [b"ICC_PROFILE\0\x01\x01".as_slice(), profile].concat();
+    let length = (body.len() as u16 + 2).to_be_bytes();
+    [&jpeg[..2], &[0xff, 0xe2], &length, &body, &jpeg[2..]].concat()
+}
+
+/// The colour of a plain picture.
+fn colour(path: &Path) -> [u8; 3] {
+    let from = path.to_str().expect("a path");
+    let (_, raw) = system(
+        "ffmpeg",
+        &["-v", "error", "-i", from, "-vf", "scale=1:1,format=rgb24", "-f", "rawvideo", "-"],
+    );
+    [raw[0], raw[1], raw[2]]
+}
+
+#[tokio::test]
+async fn the_colours_of_a_phones_picture_look_as_they_were_taken() {
+    let bench = Bench::new().await;
+    let plain = made(bench.dir.path(), "p.jpg", "color=0xbf8080:s=320x240", &["-q:v", "1"]);
+    let p3 = moxcms::ColorProfile::new_display_p3().encode().expect("a profile");
+    let srgb = moxcms::ColorProfile::new_srgb().encode().expect("a profile");
+    for (name, bytes, expected) in [
+        ("none", plain.clone(), [191, 128, 128]),
+        ("srgb", with_profile(&plain, &srgb), [191, 128, 128]),
+        ("p3", with_profile(&plain, &p3), [202, 124, 126]),
+        ("damaged", with_profile(&plain, &p3[..p3.len() / 2]), [191, 128, 128]),
+    ] {
+        let drawn = draw(&bench, name, &bytes).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        let is = colour(&drawn.jpeg);
+        let near = is.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 3);
+        assert!(near, "{name}: {is:?} instead of {expected:?}");
+        let jpeg = std::fs::read(&drawn.jpeg).expect("a picture");
+        assert!(!jpeg.windows(4).any(|w| w == b"ICC_"), "{name}");
     }
 }
 

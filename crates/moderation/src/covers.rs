@@ -1,6 +1,7 @@
 //! The owner's own picture for the cover: drawn anew, then judged as a frame is. It is shown by `transcode`,
 //! and by nobody before there is an approval here.
 
+use crate::colours;
 use crate::decisions::Ask;
 use crate::likeness;
 use crate::moderator::{Halt, JudgeError, Moderator, again};
@@ -155,7 +156,8 @@ impl Moderator {
         let work = WorkDir::create(&deps.work_root, &name).map_err(again)?;
         let source = work.path().join("sent");
         tokio::fs::write(&source, &sent).await.map_err(again)?;
-        let job = CoverJob { video: video.id, source, still, work_dir: work.room("draw").map_err(again)? };
+        let (profile, work_dir) = (colours::profile(still.kind, &sent), work.room("draw").map_err(again)?);
+        let job = CoverJob { video: video.id, source, still, profile, work_dir };
         let drawn = deps.examiner.draw_cover(job).await?;
         crash::reached(DRAWN);
         let jpeg = Bytes::from(tokio::fs::read(&drawn.jpeg).await.map_err(again)?);

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod closer;
+pub mod colours;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "conformance")]

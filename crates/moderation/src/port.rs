@@ -105,6 +105,8 @@ pub struct CoverJob {
     pub source: PathBuf,
     /// What its tables say, within the limits. They are a stranger's word.
     pub still: Still,
+    /// The ICC profile in it. Colours that are not sRGB are turned into it; one that cannot be read counts as none.
+    pub profile: Option<Vec<u8>>,
     /// An empty directory, as of [`ExamineJob`].
     pub work_dir: PathBuf,
 }
