@@ -137,10 +137,7 @@ impl Problem {
     ) -> Self {
         let problem = Self::new(Slug::QuotaExceeded, said).with("limit", limit.into()).with("what", what);
         match retry_after.into() {
-            Some(wait) => {
-                let wait_s = wait.0.max(0).div_euclid(1000).saturating_add(1);
-                problem.retry_after_s(u32::try_from(wait_s).unwrap_or(u32::MAX))
-            }
+            Some(wait) => problem.retry_after_s(whole_seconds(wait)),
             None => problem,
         }
     }
@@ -233,9 +230,14 @@ impl IntoResponse for Problem {
     }
 }
 
+/// A wait as Retry-After tells it: who waits that long is never too early.
+pub fn whole_seconds(wait: Millis) -> u32 {
+    u32::try_from(wait.0.max(1).unsigned_abs().div_ceil(1_000)).unwrap_or(u32::MAX)
+}
+
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        let wait_s = fault.retry_after.map_or(1, |m| u32::try_from(m.0 / 1000).unwrap_or(1));
+        let wait_s = fault.retry_after.map_or(1, whole_seconds);
         match fault.kind {
             FaultKind::Full => {
                 Self::new(Slug::InsufficientStorage, "There is no storage left here. Nothing was changed.")
@@ -323,6 +325,16 @@ mod tests {
             assert_eq!(reply.status().as_u16(), 429);
             let header = reply.headers().get(header::RETRY_AFTER);
             assert_eq!(header.map(|v| v.to_str().expect("digits")), told, "{wait:?}");
+        }
+    }
+
+    #[test]
+    fn who_waits_as_long_as_a_busy_store_says_is_never_too_early() {
+        for (wait_ms, told) in [(0, "1"), (999, "1"), (1_500, "2"), (i64::MAX, "4294967295")] {
+            let busy = Fault { retry_after: Some(Millis(wait_ms)), ..Fault::unavailable("busy") };
+            let reply = Problem::from(busy).into_response();
+            let header = reply.headers().get(header::RETRY_AFTER);
+            assert_eq!(header.map(|v| v.to_str().expect("digits")), Some(told), "{wait_ms}");
         }
     }
 

@@ -4,7 +4,7 @@ use crate::auth::{Caller, MaybeCaller};
 use crate::body::{Json, Path};
 use crate::dto::user::{DeviceList, Session};
 use crate::ids::ClientIp;
-use crate::problem::{Problem, Slug};
+use crate::problem::{Problem, Slug, whole_seconds};
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -46,7 +46,7 @@ impl From<IssueError> for Problem {
                 "somebody else has this handle",
             ),
             E::TooMany { retry_after } => {
-                let wait_s = u32::try_from(retry_after.0.div_euclid(1_000) + 1).unwrap_or(u32::MAX);
+                let wait_s = whole_seconds(retry_after);
                 Self::new(Slug::RateLimited, format!("Too many attempts. Try again in {wait_s} s."))
                     .retry_after_s(wait_s)
             }

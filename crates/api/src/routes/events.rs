@@ -4,7 +4,7 @@ use crate::auth::{Caller, MaybeCaller};
 use crate::body::{Json, Raw};
 use crate::dto::feed::EventsTaken;
 use crate::dto::hydrate::counting;
-use crate::problem::{Problem, Slug};
+use crate::problem::{Problem, Slug, whole_seconds};
 use crate::routes::videos::seen;
 use crate::state::ApiState;
 use axum::extract::{DefaultBodyLimit, State};
@@ -15,7 +15,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use vocab::{ImpressionId, Millis, VideoId};
+use vocab::{ImpressionId, VideoId};
 
 pub fn router() -> OpenApiRouter<ApiState> {
     let wire_max = EventPolicy::default().wire_bytes_max;
@@ -26,8 +26,6 @@ pub fn router() -> OpenApiRouter<ApiState> {
 
 impl From<IngestError> for Problem {
     fn from(e: IngestError) -> Self {
-        let seconds =
-            |m: Millis| u32::try_from(m.get().max(0).unsigned_abs().div_ceil(1_000)).unwrap_or(u32::MAX);
         match e {
             IngestError::Envelope(EnvelopeError::Malformed(why)) => {
                 Self::new(Slug::InvalidJson, "The batch cannot be read.").because(why)
@@ -40,11 +38,11 @@ impl From<IngestError> for Problem {
             }
             IngestError::RateLimited { retry_after } => {
                 Self::new(Slug::RateLimited, "Too many events. Keep them and try again.")
-                    .retry_after_s(seconds(retry_after))
+                    .retry_after_s(whole_seconds(retry_after))
             }
             IngestError::Overloaded { retry_after } => {
                 Self::new(Slug::Overloaded, "Too busy right now. Keep the events and try again.")
-                    .retry_after_s(seconds(retry_after))
+                    .retry_after_s(whole_seconds(retry_after))
             }
             IngestError::Unsound(code) => Self::invalid(format!("The event is not sound: {code}."))
                 .and_field("", code, "The event is not sound."),
