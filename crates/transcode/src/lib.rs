@@ -19,6 +19,7 @@ pub mod names;
 pub mod per_title;
 pub mod policy;
 pub mod port;
+mod progress;
 pub mod shelf;
 mod strays;
 pub mod transcoder;

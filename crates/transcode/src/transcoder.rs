@@ -8,6 +8,7 @@ use crate::policy::LadderProfile;
 use crate::port::{
     EncodeJob, Encoded, Encoder, Expectation, LocalFile, MediaStore, Origin, ProbeJob, Progress, VerifyJob,
 };
+use crate::progress::scaled;
 use crate::shelf::{Shelf, Shelved};
 use crate::strays::{self, Claims};
 use crate::waves::Wave;
@@ -328,41 +329,6 @@ impl Transcoder {
         Ok(self.announced((shelf.video, Status::Verifying), verify, &mut told).await?)
     }
 
-    /// Runs an engine's work and passes its progress on to whoever watches the video.
-    async fn announced<T>(
-        &self,
-        at: (&Video, Status),
-        work: impl Future<Output = T>,
-        told: &mut tokio::sync::watch::Receiver<u8>,
-    ) -> T {
-        tokio::pin!(work);
-        let mut listening = true;
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut work => {
-                    if told.has_changed().unwrap_or(true) {
-                        self.announce(at, told).await;
-                    }
-                    return done;
-                }
-                changed = told.changed(), if listening => {
-                    listening = changed.is_ok();
-                    self.announce(at, told).await;
-                }
-            }
-        }
-    }
-
-    /// A published video that grows is published, and no percentage of it.
-    async fn announce(&self, (video, status): (&Video, Status), told: &mut tokio::sync::watch::Receiver<u8>) {
-        let percent = *told.borrow_and_update();
-        if !video.status.is_in_flight() {
-            return;
-        }
-        self.0.listener.progressed(video.id, video.owner, status, percent).await;
-    }
-
     /// `None`: another run did, or the video was taken down.
     async fn publish(&self, video: &Video, package: Package) -> Result<Option<Video>, Halt> {
         let now = self.0.clock.now();
@@ -388,17 +354,4 @@ impl Transcoder {
 
 const fn waits_for_encoding(status: Status) -> bool {
     matches!(status, Status::Approved | Status::Encoding | Status::Verifying)
-}
-
-/// A progress from 0 to 100 as the part `from..to` of a longer one, and the changes of that.
-fn scaled(whole: &Progress, from: u8, to: u8) -> (Progress, tokio::sync::watch::Receiver<u8>) {
-    let (tell, told) = tokio::sync::watch::channel(from);
-    let whole = Arc::clone(whole);
-    let report = move |percent: u8| {
-        let span = u16::from(to - from) * u16::from(percent.min(100)) / 100;
-        let percent = from + span as u8;
-        whole(percent);
-        tell.send_if_modified(|p| std::mem::replace(p, percent) != percent);
-    };
-    (Arc::new(report), told)
 }
