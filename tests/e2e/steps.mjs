@@ -191,6 +191,8 @@ export async function walk({ browser, clip, problems, house, restart }) {
     await desk.goto(`${url}/ops`);
     await desk.waitForTimeout(1500);
     await shot(desk, '11-ops');
+    const verdict = await desk.locator('.verdict').first().innerText();
+    assert(verdict.trim() === 'All is well', `it says: ${verdict}`);
   });
 }
 

@@ -39,6 +39,15 @@ struct Sample {
     whole: u64,
 }
 
+/// What the samples of an indicator say together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// The percentile in milliseconds, or the share in parts per million.
+    pub value: i64,
+    /// How much that rests on: samples, or the whole of a share.
+    pub weight: u64,
+}
+
 /// Rolling samples of every indicator.
 #[derive(Debug, Default)]
 pub struct Indicators {
@@ -68,14 +77,22 @@ impl Indicators {
         self.samples[indicator as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The percentile in milliseconds, or the share in parts per million. `None` when nothing was measured.
+    /// The value of [`Indicators::measured`] alone.
     pub fn value(&self, indicator: Indicator, now_ms: i64) -> Option<i64> {
+        self.measured(indicator, now_ms).map(|m| m.value)
+    }
+
+    /// `None` when nothing was measured.
+    pub fn measured(&self, indicator: Indicator, now_ms: i64) -> Option<Measured> {
         let mut samples = self.lock(indicator);
         while samples.front().is_some_and(|s| now_ms.saturating_sub(s.at_ms) > WINDOW_MS) {
             samples.pop_front();
         }
         match indicator.percentile() {
-            Some(percent) => percentile(samples.iter().map(|s| s.part).collect(), percent),
+            Some(percent) => {
+                let value = percentile(samples.iter().map(|s| s.part).collect(), percent)?;
+                Some(Measured { value, weight: samples.len() as u64 })
+            }
             None => share(samples.make_contiguous()),
         }
     }
@@ -88,10 +105,11 @@ fn percentile(mut values: Vec<u64>, percent: usize) -> Option<i64> {
     i64::try_from(*value).ok()
 }
 
-fn share(samples: &[Sample]) -> Option<i64> {
+fn share(samples: &[Sample]) -> Option<Measured> {
     let sum = |f: fn(&Sample) -> u64| samples.iter().map(|s| u128::from(f(s))).sum::<u128>();
-    let ppm = (sum(|s| s.part) * 1_000_000).checked_div(sum(|s| s.whole))?;
-    i64::try_from(ppm).ok()
+    let (part, whole) = (sum(|s| s.part), sum(|s| s.whole));
+    let value = i64::try_from((part * 1_000_000).checked_div(whole)?).ok()?;
+    Some(Measured { value, weight: u64::try_from(whole).unwrap_or(u64::MAX) })
 }
 
 #[cfg(test)]
@@ -104,7 +122,7 @@ mod tests {
         for ms in 1..=100 {
             i.observe(Indicator::FeedPage, ms, 0);
         }
-        assert_eq!(i.value(Indicator::FeedPage, 0), Some(99));
+        assert_eq!(i.measured(Indicator::FeedPage, 0), Some(Measured { value: 99, weight: 100 }));
         assert_eq!(i.value(Indicator::Ranker, 0), None);
     }
 
@@ -122,7 +140,7 @@ mod tests {
         let i = Indicators::default();
         i.share(Indicator::Rebuffer, 100, 100, 0);
         i.share(Indicator::Rebuffer, 0, 9_900, 0);
-        assert_eq!(i.value(Indicator::Rebuffer, 0), Some(10_000));
+        assert_eq!(i.measured(Indicator::Rebuffer, 0), Some(Measured { value: 10_000, weight: 10_000 }));
         i.share(Indicator::MediaHit, 0, 0, 0);
         assert_eq!(i.value(Indicator::MediaHit, 0), None);
     }

@@ -464,6 +464,7 @@ export const en = {
     amber: 'close to the limit',
     red: 'broken',
     unknown: 'not measured yet',
+    early: 'too early to judge',
     charts: 'Last minutes',
     chartsWaiting: 'Charts fill as numbers come in.',
     queues: 'Queues',

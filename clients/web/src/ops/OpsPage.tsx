@@ -104,7 +104,7 @@ function PromiseCard({ promise: p }: { promise: Promise_ }) {
     <li class="promise" data-state={p.state}>
       <span class="promise-state">
         <span class="dot" aria-hidden="true" />
-        {t.ops[p.state]}
+        {p.state === 'unknown' && p.value !== null ? t.ops.early : t.ops[p.state]}
       </span>
       <strong class="promise-value">{p.value === null ? '–' : valueText(p.value, p.unit)}</strong>
       <span class="promise-name">{titleCase(p.name)}</span>

@@ -33,7 +33,7 @@ pub struct PromiseState {
     pub unit: String,
     /// `below` or `at_least`.
     pub bound: String,
-    /// `green`, `amber`, `red` or `unknown`.
+    /// `green`, `amber`, `red`, or `unknown`: nothing was measured, or too little to call it broken.
     pub state: String,
     pub help: String,
 }
@@ -142,14 +142,14 @@ fn promises(state: &ApiState, now: Millis) -> Vec<PromiseState> {
     PROMISES
         .iter()
         .map(|p| {
-            let value = state.indicators.value(p.indicator, now.get());
+            let measured = state.indicators.measured(p.indicator, now.get());
             PromiseState {
                 name: p.name.into(),
                 target: p.target,
-                value,
+                value: measured.map(|m| m.value),
                 unit: p.unit.into(),
                 bound: p.bound.word().into(),
-                state: word(p.state(value)).into(),
+                state: word(p.state(measured)).into(),
                 help: p.help.into(),
             }
         })
