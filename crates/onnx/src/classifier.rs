@@ -55,11 +55,7 @@ impl LocalClassifier {
 
     /// The same, for this many frames at once, at least one. Each costs a core and up to 17 MB.
     pub fn with_lanes(files: &ModelFiles, engine: &Engine, lanes: usize) -> Result<Self, LoadError> {
-        let text = read(&files.labels, policy::LABELS_BYTES_MAX)?;
-        let text = String::from_utf8_lossy(&text);
-        let labels: LabelMap = toml::from_str(&text)
-            .map_err(|e| LoadError::Syntax { path: files.labels.clone(), error: Box::new(e) })?;
-        labels.check()?;
+        let (labels, text) = labels(&files.labels)?;
         let digest = digest(&files.model)?;
         if let Some(pinned) = labels.model_sha256.as_ref().filter(|p| !p.eq_ignore_ascii_case(&digest)) {
             let said = format!("the label map is for the model {pinned}, this one is {digest}");
@@ -120,6 +116,17 @@ impl LocalClassifier {
         }
         Ok(seen)
     }
+}
+
+/// Whether what was prepared of the model with this digest answers here as it should.
+pub(crate) fn is_sound(files: &ModelFiles, engine: &Engine, digest: &str) -> bool {
+    let tried = || {
+        let net = net::open_prepared(&net::prepared(engine, &files.model, digest)?, 1).ok()?;
+        let (labels, _) = labels(&files.labels).ok()?;
+        let loaded = Loaded { net, labels, engine: engine.name(), lanes: 1 };
+        loaded.check_shapes().and_then(|()| loaded.try_out()).ok()
+    };
+    tried().is_some()
 }
 
 impl Loaded {
@@ -226,6 +233,15 @@ impl Loaded {
         }
         Ok(())
     }
+}
+
+/// The label map, and its text.
+fn labels(path: &Path) -> Result<(LabelMap, String), LoadError> {
+    let text = String::from_utf8_lossy(&read(path, policy::LABELS_BYTES_MAX)?).into_owned();
+    let labels: LabelMap =
+        toml::from_str(&text).map_err(|e| LoadError::Syntax { path: path.to_owned(), error: Box::new(e) })?;
+    labels.check()?;
+    Ok((labels, text))
 }
 
 /// The bytes of the model with this digest.

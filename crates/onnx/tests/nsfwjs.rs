@@ -150,6 +150,7 @@ fn a_model_prepared_for_this_machine_answers_as_the_library_does() {
         for bytes in [&wrong[..], &right[..right.len() / 2], b"nothing"] {
             std::fs::write(&prepared, bytes).expect("written");
             worst(&LocalClassifier::load(&files, &engine).expect("the model itself is taken"), model);
+            assert_eq!(onnx::prepare(&engine, &files).expect("prepared"), Prepared::Made, "anew");
         }
     }
 }

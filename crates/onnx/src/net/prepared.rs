@@ -1,7 +1,7 @@
 //! A model optimised once, for this machine: ONNX Runtime then starts at once and with 40 MB less.
 
 use super::{Engine, runtime};
-use crate::classifier::{ModelFiles, digest};
+use crate::classifier::{ModelFiles, digest, is_sound};
 use crate::labels::LoadError;
 use std::path::{Path, PathBuf};
 
@@ -25,11 +25,13 @@ pub(super) fn path(model: &Path, digest: &str) -> PathBuf {
 }
 
 /// Optimises the model for this machine's processor and leaves the result beside it, once. On another machine it answers
-/// the golden picture wrongly or not at all, and the model itself is taken.
+/// the golden picture wrongly or not at all: then the model itself is taken until this is called there.
 pub fn prepare(engine: &Engine, model: &ModelFiles) -> Result<Prepared, LoadError> {
     let Engine::Runtime(library) = engine else { return Ok(Prepared::Needless) };
-    let to = path(&model.model, &digest(&model.model)?);
-    if to.is_file() {
+    let digest = digest(&model.model)?;
+    let to = path(&model.model, &digest);
+    // Another processor or another library than it was made by: once more.
+    if to.is_file() && is_sound(model, engine, &digest) {
         return Ok(Prepared::Already);
     }
     // Beside it and then renamed: killed anywhere, no half of it is ever taken.
