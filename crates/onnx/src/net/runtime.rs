@@ -13,15 +13,15 @@ use std::sync::{Mutex, PoisonError};
 static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
 
 fn environment(library: &Path) -> Result<Environment, String> {
+    // A name without a folder would be looked for beside this program and in the system's folders.
+    if !library.is_absolute() {
+        return Err("it must be named by its whole path".into());
+    }
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     match loaded.as_ref() {
         Some((path, environment)) if path == library => return Ok(environment.clone()),
         Some((path, _)) => return Err(format!("this process has loaded {} already", path.display())),
         None => {}
-    }
-    // A name without a folder would be looked for beside this program and in the system's folders.
-    if !library.is_absolute() {
-        return Err("it must be named by its whole path".into());
     }
     let environment = ort::init_from(library).map_err(|e| e.to_string())?.with_telemetry(false);
     let environment = environment.build().map_err(|e| e.to_string())?;
