@@ -34,6 +34,11 @@ pub(crate) struct Answer {
     pub numbers: Vec<f32>,
 }
 
+/// For an answer of another shape or kind.
+fn no_row(e: impl std::fmt::Display) -> String {
+    format!("the model does not answer with one row of numbers: {e}")
+}
+
 /// A network that was loaded.
 pub(crate) trait Net: Send + Sync {
     /// How many inputs and outputs it has.

@@ -1,6 +1,6 @@
 //! `rten`.
 
-use super::{Answer, Net};
+use super::{Answer, Net, no_row};
 use crate::policy;
 use rten::{Dimension, Model, ModelOptions, RunOptions, ThreadPool, Value};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Net for Pure {
         let value = Value::from_shape(&shape, input).map_err(|e| e.to_string())?;
         let options = RunOptions::default().with_thread_pool(self.pools.get(lane).cloned());
         let output = self.model.run_one(value.into(), Some(options)).map_err(|e| e.to_string())?;
-        let (shape, numbers) = output.into_shape_vec::<f32, 2>().map_err(|e| e.to_string())?;
+        let (shape, numbers) = output.into_shape_vec::<f32, 2>().map_err(no_row)?;
         Ok(Answer { shape: shape.to_vec(), numbers })
     }
 }

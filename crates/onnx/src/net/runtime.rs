@@ -1,6 +1,6 @@
 //! ONNX Runtime, loaded from its shared library while running: nothing of it is linked or shipped.
 
-use super::{Answer, Net, OpenError};
+use super::{Answer, Net, OpenError, no_row};
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::session::Session;
@@ -97,7 +97,7 @@ impl Net for Runtime {
         let input = Tensor::from_array((shape, input)).map_err(told)?;
         let mut session = self.session.lock().map_err(|_| "an inference before this one panicked")?;
         let outputs = session.run(ort::inputs![input]).map_err(told)?;
-        let (shape, numbers) = outputs[0].try_extract_tensor::<f32>().map_err(told)?;
+        let (shape, numbers) = outputs[0].try_extract_tensor::<f32>().map_err(no_row)?;
         let shape = shape.iter().map(|s| usize::try_from(*s).unwrap_or(0)).collect();
         Ok(Answer { shape, numbers: numbers.to_vec() })
     }
