@@ -108,10 +108,10 @@ fn cover(still: &Still, has_table: bool, policy: &FfmpegPolicy) -> Args {
     let pixels = (u64::from(still.width) + BLOCK) * (u64::from(still.height) + BLOCK);
     // At the size of the drawing, in RGB, before anything else is done with the colours.
     let size = format!("scale={width}:{height}:flags=bicubic+accurate_rnd");
-    let mend = if has_table { format!(",format=gbrp,lut3d={TABLE},scale") } else { String::new() };
-    let join = if has_table { '=' } else { ':' };
+    let sized =
+        if has_table { format!("{size},format=gbrp,lut3d={TABLE},scale=") } else { format!("{size}:") };
     let graph = format!(
-        "[0:v:0]trim=end_frame=1,{size}{mend}{join}out_color_matrix=bt601:out_range=pc{},setsar=1,format=yuvj420p,\
+        "[0:v:0]trim=end_frame=1,{sized}out_color_matrix=bt601:out_range=pc{},setsar=1,format=yuvj420p,\
          metadata=mode=delete,sidedata=mode=delete,split[cover][t];[t]scale={}:{}:flags=area,format=rgb24[thumb]",
         upright(still.turn),
         THUMB.0,

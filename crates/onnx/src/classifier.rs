@@ -123,8 +123,7 @@ pub(crate) fn is_sound(files: &ModelFiles, engine: &Engine, digest: &str) -> boo
     let tried = || {
         let net = net::open_prepared(&net::prepared(engine, &files.model, digest)?, 1).ok()?;
         let (labels, _) = labels(&files.labels).ok()?;
-        let loaded = Loaded { net, labels, engine: engine.name(), lanes: 1 };
-        loaded.check_shapes().and_then(|()| loaded.try_out()).ok()
+        Loaded { net, labels, engine: engine.name(), lanes: 1 }.tried().ok()
     };
     tried().is_some()
 }
@@ -139,10 +138,7 @@ impl Loaded {
     ) -> Result<Self, LoadError> {
         let tried = |net: Result<Box<dyn Net>, OpenError>| {
             let net = net.map_err(|e| e.about(engine, &files.model))?;
-            let loaded = Self { net, labels: labels.clone(), engine: engine.name(), lanes };
-            loaded.check_shapes()?;
-            loaded.try_out()?;
-            Ok(loaded)
+            Self { net, labels: labels.clone(), engine: engine.name(), lanes }.tried()
         };
         if let Some(prepared) = net::prepared(engine, &files.model, digest) {
             match tried(net::open_prepared(&prepared, lanes)) {
@@ -151,6 +147,13 @@ impl Loaded {
             }
         }
         tried(net::open(engine, model(files, digest)?, lanes))
+    }
+
+    /// Itself, once it fits its label map and answers the golden picture rightly.
+    fn tried(self) -> Result<Self, LoadError> {
+        self.check_shapes()?;
+        self.try_out()?;
+        Ok(self)
     }
 
     fn look(&self, frame: &SampledFrame, lane: usize) -> Result<Vec<Finding>, Fault> {

@@ -19,12 +19,8 @@ fn package() -> Option<PathBuf> {
     package
 }
 
-fn files(dir: &Path) -> ModelFiles {
-    ModelFiles { model: dir.join(MODEL_FILE), labels: dir.join(LABELS_FILE) }
-}
-
 fn load(dir: &Path) -> LocalClassifier {
-    LocalClassifier::load(&files(dir), &Engine::Rten).expect("loads")
+    LocalClassifier::load(&tfjs::model_files(dir), &Engine::Rten).expect("loads")
 }
 
 /// The probability that is farthest from what the library answers.
@@ -116,7 +112,7 @@ fn every_model_of_the_package_answers_as_the_library_does() {
         let dir = tempfile::tempdir().expect("a directory");
         assert_eq!(tfjs::install(&package, dir.path(), model).expect("converted"), Installed::Converted);
         for engine in cache::engines() {
-            let classifier = LocalClassifier::load(&files(dir.path()), &engine).expect("loads");
+            let classifier = LocalClassifier::load(&tfjs::model_files(dir.path()), &engine).expect("loads");
             let worst = worst(&classifier, model);
             println!("{} on {}: at most {worst:e} from the library", model.name(), engine.name());
         }
@@ -134,7 +130,7 @@ fn a_model_prepared_for_this_machine_answers_as_the_library_does() {
         all.filter(|p| p.to_string_lossy().ends_with(".prepared.onnx")).collect()
     };
     for engine in cache::engines() {
-        let files = files(dir.path());
+        let files = tfjs::model_files(dir.path());
         if engine == Engine::Rten {
             assert_eq!(onnx::prepare(&engine, &files).expect("nothing to do"), Prepared::Needless);
             continue;

@@ -22,7 +22,7 @@ pub enum Installed {
 }
 
 /// The files of a model in `dir`.
-fn config(dir: &Path) -> ModelFiles {
+pub fn model_files(dir: &Path) -> ModelFiles {
     ModelFiles { model: dir.join(MODEL_FILE), labels: dir.join(LABELS_FILE) }
 }
 
@@ -75,7 +75,7 @@ label = "Swimwear or Underwear"
 /// Whether `dir` holds the model as this version would write it. `None` = nothing is there, or it is old
 /// or damaged.
 pub fn installed(dir: &Path, model: PackagedModel) -> Option<ModelFiles> {
-    let config = config(dir);
+    let config = model_files(dir);
     let digest = files::digest(&config.model, policy::MODEL_BYTES_MAX).ok()??;
     let map = files::bounded(&config.labels, policy::LABELS_BYTES_MAX).ok()??;
     let expected = labels(model, &digest);
@@ -108,7 +108,7 @@ pub fn install(package: &Path, dir: &Path, model: PackagedModel) -> Result<Insta
 fn make(part: &Path, model: &[u8], labels: &str) -> Result<(), ConvertError> {
     let failed = |error| ConvertError::Write { path: part.to_owned(), error };
     std::fs::create_dir_all(part).map_err(failed)?;
-    let config = config(part);
+    let config = model_files(part);
     std::fs::write(&config.model, model).map_err(failed)?;
     std::fs::write(&config.labels, labels).map_err(failed)?;
     LocalClassifier::load(&config, &Engine::Rten)?;

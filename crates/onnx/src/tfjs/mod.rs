@@ -13,7 +13,7 @@ mod literal;
 mod package;
 mod weights;
 
-pub use install::{Installed, LABELS_FILE, MODEL_FILE, install, installed};
+pub use install::{Installed, LABELS_FILE, MODEL_FILE, install, installed, model_files};
 pub use package::{PackagedModel, VERSION};
 
 use crate::policy;

@@ -15,8 +15,7 @@ pub fn install(ctx: &Ctx, package: &Path, dir: Option<PathBuf>) -> anyhow::Resul
     let engine = engine("");
     let is_new = made == Installed::Converted;
     // Without it the model still works: it starts later and takes more memory.
-    let files = tfjs::installed(&dir, MODEL).context("the model is gone")?;
-    let prepared = onnx::prepare(&engine, &files).unwrap_or_else(|e| {
+    let prepared = onnx::prepare(&engine, &tfjs::model_files(&dir)).unwrap_or_else(|e| {
         tracing::warn!(error = %e, "the model could not be prepared for this machine");
         Prepared::Needless
     });
